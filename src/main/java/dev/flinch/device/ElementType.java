@@ -1,0 +1,19 @@
+package dev.flinch.device;
+
+/** The types of numbers that device memory holds. */
+public enum ElementType {
+  FLOAT32(4),
+  FLOAT64(8),
+  INT32(4);
+
+  private final int bytes;
+
+  ElementType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /** Bytes of one element. */
+  public int bytes() {
+    return bytes;
+  }
+}

@@ -1,0 +1,150 @@
+package dev.flinch.device;
+
+/**
+ * Executes operations in the order they are given. Every operation takes any size, works on the
+ * matrices of all replicas of its operands (which must have equally many), and refuses operands
+ * whose shapes don't fit with an {@link IllegalArgumentException}. Element types are float32 unless
+ * said otherwise. Operands may not overlap unless an operation says so.
+ */
+public interface Lane {
+  /** From 0 to {@link Device#lanes()} − 1. */
+  int index();
+
+  /** c ← op(a) op(b) + beta c, with op the transposition where asked; float32 or float64. */
+  void gemm(boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c);
+
+  /** out[i] ← source[indices[from + i]], whole rows; one source and index list for all replicas. */
+  void gather(Matrix source, DeviceArray indices, long from, Matrix out);
+
+  /** z[i] ← z[i] + bias, for every row. {@code bias}: 1 × columns. */
+  void addBias(Matrix z, Matrix bias);
+
+  /**
+   * h ← φ(z + bias), and z ← φ′(z + bias), the slopes that {@link #scale} carries errors back with.
+   *
+   * @param bias 1 × columns, or null for none
+   */
+  void activate(Activation activation, Matrix z, Matrix bias, Matrix h);
+
+  /**
+   * out[i] ← a[i] ∘ slopes[i / group]: errors through an activation, where each row of slopes
+   * serves {@code group} rows of errors. {@code out} may be {@code a} or, with group 1, {@code
+   * slopes}.
+   */
+  void scale(Matrix a, Matrix slopes, int group, Matrix out);
+
+  /**
+   * Softmax cross-entropy of every row of logits.
+   *
+   * @param labels int32; row i has class {@code labels[labelsFrom + i]}, in replica r {@code
+   *     labels[labelsFrom + r · labelsStride + i]}
+   * @param factor what the gradient is multiplied by (1 / batch size for the mean)
+   * @param gradient where factor · (softmax − one-hot) goes, or null; may be {@code logits}
+   * @param loss rows × 1: −log of the class's probability
+   * @param correct rows × 1: 1 where the class's logit is the largest (the first of equals), else 0
+   */
+  void softmaxCrossEntropy(
+      Matrix logits,
+      DeviceArray labels,
+      long labelsFrom,
+      long labelsStride,
+      float factor,
+      Matrix gradient,
+      Matrix loss,
+      Matrix correct);
+
+  /** sums ← the sums of the columns of a; {@code sums}: 1 × columns. */
+  void columnSums(Matrix a, Matrix sums);
+
+  /**
+   * Marks replicas whose sum is not finite: running[r] ← 0 where sums(r, 0, 0) is NaN or infinite.
+   *
+   * @param running int32, one a replica from {@code runningFrom} on
+   */
+  void haltNonFinite(Matrix sums, DeviceArray running, long runningFrom);
+
+  /**
+   * One step of an optimizer on weights, in place, for the replicas still running.
+   *
+   * @param rates the learning rate of each replica of these matrices from {@code replicaFrom} on
+   * @param running int32: replicas with 0 are left untouched
+   * @param replicaFrom where in {@code rates} and {@code running} the first replica stands
+   * @param slots what the rule keeps: as many matrices as {@link OptimizerRule#slots()}
+   */
+  void update(
+      OptimizerRule rule,
+      float[] rates,
+      DeviceArray running,
+      int replicaFrom,
+      Matrix weights,
+      Matrix gradient,
+      Matrix... slots);
+
+  /** wide ← narrow, float32 to float64. */
+  void widen(Matrix narrow, Matrix wide);
+
+  /**
+   * Rows of a flat or piecewise flat trajectory: out[i] ← Σₖ coefficients[i, k] vectors[indices[i,
+   * k]] + sign · offset, summed in float64 and rounded once.
+   *
+   * @param vectors float64, {@code [any][columns]}
+   * @param indices {@code [rows × terms]}
+   * @param coefficients {@code [rows × terms]}
+   * @param offset float64, 1 × columns, or null for none
+   * @param out float32 or float64
+   */
+  void combine(
+      Matrix vectors,
+      int terms,
+      int[] indices,
+      double[] coefficients,
+      Matrix offset,
+      double sign,
+      Matrix out);
+
+  /**
+   * The activation around reference points: h ← φ(z) in float64, and per unit what {@link
+   * #activateDifferences} needs, rounded to float32. Around z a difference δ changes the output by
+   * clamp(δ, low − z, high − z) − clamp(0, low − z, high − z) for a piecewise-linear φ.
+   *
+   * @param z float64 pre-activations, one row a reference point; replaced by φ(z)
+   * @param bias float32, 1 × columns, added first; or null
+   * @param knots float32, {@code 3 × columns} for each row of z (so 3 · rows rows): low − z, high −
+   *     z, and the value that is subtracted; for Tanh −z, infinity, and tanh z
+   */
+  void activateReferences(Activation activation, Matrix z, Matrix bias, Matrix knots);
+
+  /**
+   * The activation on differences from a reference point, with the transitions between consecutive
+   * rows: z ← φ(reference + z) − φ(reference), and counts[i] ← Σ over units of |code of row i + 1 −
+   * code of row i| for i &lt; rows − 1.
+   *
+   * @param z differences of pre-activations, replaced by differences of activations
+   * @param knots the 3 × columns of {@link #activateReferences} for the reference point
+   * @param counts int32, written from {@code countsFrom} on, rows − 1 numbers
+   */
+  void activateDifferences(
+      Activation activation, Matrix z, Matrix knots, DeviceArray counts, long countsFrom);
+
+  /**
+   * The rows that a Jacobian norm is propagated back from, each scaled so that none is lost to
+   * underflow. With σ = softmax(logits) and S = diag σ − σσᵀ, whose columns sum to zero, ‖S A‖ = ‖U
+   * S A‖ for any orthonormal (C − 1) × C basis U of the vectors that sum to zero: C − 1 rows a
+   * point serve instead of C.
+   *
+   * @param logits points × C
+   * @param seeds points · (C − 1) × C: rows of U S / scale
+   * @param scales float64, points × 1: the largest absolute entry of U S
+   */
+  void probabilitySeeds(Matrix logits, Matrix seeds, Matrix scales);
+
+  /** seeds[i · C + c] ← the c-th unit vector; {@code seeds}: points · C × C. */
+  void logitSeeds(Matrix seeds);
+
+  /**
+   * out[i] ← Σ over {@code group} rows and all columns of a ∘ b, in float64.
+   *
+   * @param out float64, rows / group × 1
+   */
+  void groupDots(Matrix a, Matrix b, int group, Matrix out);
+}

@@ -1,0 +1,81 @@
+package dev.flinch.device;
+
+/**
+ * A view of device memory as one row-major matrix a replica: element (r, i, j) stands at {@code
+ * offset + r · replicaStride + i · stride + j}.
+ *
+ * @param data the memory
+ * @param offset the first element
+ * @param rows rows of each matrix
+ * @param columns columns of each matrix
+ * @param stride elements from one row to the next, at least {@code columns}
+ * @param replicas how many matrices
+ * @param replicaStride elements from one matrix to the next
+ */
+public record Matrix(
+    DeviceArray data,
+    long offset,
+    int rows,
+    int columns,
+    int stride,
+    int replicas,
+    long replicaStride) {
+  public Matrix {
+    long end = offset + (replicas - 1) * replicaStride + (rows - 1L) * stride + columns;
+    if (offset < 0
+        || rows < 0
+        || columns < 0
+        || stride < columns
+        || replicas < 1
+        || (rows > 0 && end > data.length())) {
+      throw new IllegalArgumentException(
+          "%d matrices of %d × %d at %d (stride %d, replica stride %d) in an array of %d elements"
+              .formatted(replicas, rows, columns, offset, stride, replicaStride, data.length()));
+    }
+  }
+
+  /** One dense matrix. */
+  public static Matrix of(DeviceArray data, long offset, int rows, int columns) {
+    return new Matrix(data, offset, rows, columns, columns, 1, 0);
+  }
+
+  /** Dense matrices one behind the other, one a replica. */
+  public static Matrix stacked(DeviceArray data, long offset, int replicas, int rows, int columns) {
+    return new Matrix(data, offset, rows, columns, columns, replicas, (long) rows * columns);
+  }
+
+  /** Rows {@code from} to {@code from + count − 1} of every replica. */
+  public Matrix rows(int from, int count) {
+    if (from < 0 || count < 0 || from + count > rows) {
+      throw new IllegalArgumentException(
+          "rows %d to %d of a matrix of %d rows".formatted(from, from + count - 1, rows));
+    }
+    return new Matrix(
+        data, offset + (long) from * stride, count, columns, stride, replicas, replicaStride);
+  }
+
+  /** Columns {@code from} to {@code from + count − 1} of every row. */
+  public Matrix columns(int from, int count) {
+    if (from < 0 || count < 0 || from + count > columns) {
+      throw new IllegalArgumentException(
+          "columns %d to %d of a matrix of %d".formatted(from, from + count - 1, columns));
+    }
+    return new Matrix(data, offset + from, rows, count, stride, replicas, replicaStride);
+  }
+
+  /** The matrices of replicas {@code from} to {@code from + count − 1}. */
+  public Matrix replicas(int from, int count) {
+    return new Matrix(
+        data, offset + from * replicaStride, rows, columns, stride, count, replicaStride);
+  }
+
+  /** Where the matrix of a replica starts. */
+  public long start(int replica) {
+    return offset + replica * replicaStride;
+  }
+
+  /** Where a row of a replica starts. */
+  public long start(int replica, int row) {
+    return offset + replica * replicaStride + (long) row * stride;
+  }
+}

@@ -1,0 +1,48 @@
+package dev.flinch.device;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/** Owns device arrays and frees them together, the last first. Closing twice is harmless. */
+public final class Scope implements AutoCloseable {
+  private final Device device;
+  private final Deque<DeviceArray> owned = new ArrayDeque<>();
+
+  public Scope(Device device) {
+    this.device = device;
+  }
+
+  /** A new array of zeros that lives as long as this scope. */
+  public DeviceArray allocate(ElementType type, long length) {
+    DeviceArray array = device.allocate(type, length);
+    owned.push(array);
+    return array;
+  }
+
+  /** A new float32 array of zeros. */
+  public DeviceArray floats(long length) {
+    return allocate(ElementType.FLOAT32, length);
+  }
+
+  /** A new float64 array of zeros. */
+  public DeviceArray doubles(long length) {
+    return allocate(ElementType.FLOAT64, length);
+  }
+
+  /** A new int32 array of zeros. */
+  public DeviceArray ints(long length) {
+    return allocate(ElementType.INT32, length);
+  }
+
+  /** A new {@code rows × columns} matrix of float32 zeros. */
+  public Matrix matrix(int rows, int columns) {
+    return Matrix.of(floats((long) rows * columns), 0, rows, columns);
+  }
+
+  @Override
+  public void close() {
+    while (!owned.isEmpty()) {
+      owned.pop().close();
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package dev.flinch.device.cpu;
+
+import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
+import java.nio.ByteBuffer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The element-wise loops that are worth the processor's vector instructions. Positions and strides
+ * are in bytes of a buffer in native order; shapes were checked by the caller. What each computes
+ * is said in {@link dev.flinch.device.Lane}.
+ */
+interface ElementKernels {
+  /** A word for people on how it computes. */
+  String description();
+
+  /** h ← φ(z + bias), z ← φ′(z + bias). {@code bias} may be null. */
+  void activate(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer bias,
+      int biasAt,
+      ByteBuffer h,
+      int hAt,
+      int hStride,
+      int rows,
+      int columns);
+
+  /** out[i] ← a[i] ∘ slopes[i / group]. */
+  void scale(
+      ByteBuffer a,
+      int aAt,
+      int aStride,
+      ByteBuffer slopes,
+      int slopesAt,
+      int slopesStride,
+      int group,
+      ByteBuffer out,
+      int outAt,
+      int outStride,
+      int rows,
+      int columns);
+
+  /** One row of an optimizer's step; slots that the rule doesn't have are null. */
+  void update(
+      OptimizerRule rule,
+      float rate,
+      ByteBuffer weights,
+      int weightsAt,
+      ByteBuffer gradient,
+      int gradientAt,
+      ByteBuffer first,
+      int firstAt,
+      ByteBuffer second,
+      int secondAt,
+      int columns);
+
+  /** Activations of differences and transitions between consecutive rows. */
+  void activateDifferences(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer knots,
+      int knotsAt,
+      int knotsStride,
+      ByteBuffer counts,
+      int countsAt,
+      int rows,
+      int columns);
+
+  /** Σ a ∘ b over one row, in float64. */
+  double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns);
+
+  /**
+   * One row of a trajectory: out ← Σₖ coefficients[k] · vectors[k] + sign · offset. The first
+   * vector starts at byte {@code vectorsAt[0]}, and so on.
+   *
+   * @param wide whether {@code out} is float64
+   */
+  void combine(
+      ByteBuffer vectors,
+      int[] vectorsAt,
+      double[] coefficients,
+      ByteBuffer offset,
+      int offsetAt,
+      double sign,
+      ByteBuffer out,
+      int outAt,
+      boolean wide,
+      int columns);
+
+  /** The fastest that this JVM can run; says in the log what would make it faster. */
+  static ElementKernels best() {
+    Logger log = LoggerFactory.getLogger(ElementKernels.class);
+    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+      log.warn(
+          "Element-wise work runs in plain loops: start Java with --add-modules"
+              + " jdk.incubator.vector (the launcher does) for vector instructions.");
+      return new PlainKernels();
+    }
+    if (Runtime.version().feature() > 20) {
+      log.warn(
+          "Element-wise work runs in plain loops: the vector instructions need Java 17 to 20, this"
+              + " is Java {}.",
+          Runtime.version().feature());
+      return new PlainKernels();
+    }
+    return new VectorKernels();
+  }
+}

@@ -1,0 +1,294 @@
+package dev.flinch.device.cpu;
+
+import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
+import java.nio.ByteBuffer;
+
+/**
+ * Plain loops: what {@link VectorKernels} is checked against, and what serves where it can't run.
+ */
+final class PlainKernels implements ElementKernels {
+  @Override
+  public String description() {
+    return "plain loops";
+  }
+
+  @Override
+  public void activate(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer bias,
+      int biasAt,
+      ByteBuffer h,
+      int hAt,
+      int hStride,
+      int rows,
+      int columns) {
+    for (int i = 0; i < rows; i++) {
+      activateRow(activation, z, zAt + i * zStride, bias, biasAt, h, hAt + i * hStride, 0, columns);
+    }
+  }
+
+  /** Columns {@code from} to {@code to − 1} of one row. */
+  static void activateRow(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      ByteBuffer bias,
+      int biasAt,
+      ByteBuffer h,
+      int hAt,
+      int from,
+      int to) {
+    float low = (float) activation.low();
+    float high = (float) activation.high();
+    float shift = (float) activation.shift();
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      float v = z.getFloat(zAt + j) + (bias == null ? 0 : bias.getFloat(biasAt + j));
+      if (activation == Activation.TANH) {
+        double t = Math.tanh(v);
+        h.putFloat(hAt + j, (float) t);
+        z.putFloat(zAt + j, (float) (1 - t * t));
+      } else {
+        // Comparisons that are false for NaN, so that it passes through and is seen.
+        boolean below = v <= low;
+        boolean above = v > high;
+        h.putFloat(hAt + j, (below ? low : above ? high : v) + shift);
+        z.putFloat(zAt + j, below || above ? 0 : 1);
+      }
+    }
+  }
+
+  @Override
+  public void scale(
+      ByteBuffer a,
+      int aAt,
+      int aStride,
+      ByteBuffer slopes,
+      int slopesAt,
+      int slopesStride,
+      int group,
+      ByteBuffer out,
+      int outAt,
+      int outStride,
+      int rows,
+      int columns) {
+    for (int i = 0; i < rows; i++) {
+      scaleRow(
+          a,
+          aAt + i * aStride,
+          slopes,
+          slopesAt + i / group * slopesStride,
+          out,
+          outAt + i * outStride,
+          0,
+          columns);
+    }
+  }
+
+  static void scaleRow(
+      ByteBuffer a,
+      int aAt,
+      ByteBuffer slopes,
+      int slopesAt,
+      ByteBuffer out,
+      int outAt,
+      int from,
+      int to) {
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      out.putFloat(outAt + j, a.getFloat(aAt + j) * slopes.getFloat(slopesAt + j));
+    }
+  }
+
+  @Override
+  public void update(
+      OptimizerRule rule,
+      float rate,
+      ByteBuffer weights,
+      int weightsAt,
+      ByteBuffer gradient,
+      int gradientAt,
+      ByteBuffer first,
+      int firstAt,
+      ByteBuffer second,
+      int secondAt,
+      int columns) {
+    updateRow(
+        rule,
+        rate,
+        weights,
+        weightsAt,
+        gradient,
+        gradientAt,
+        first,
+        firstAt,
+        second,
+        secondAt,
+        0,
+        columns);
+  }
+
+  static void updateRow(
+      OptimizerRule rule,
+      float rate,
+      ByteBuffer weights,
+      int weightsAt,
+      ByteBuffer gradient,
+      int gradientAt,
+      ByteBuffer first,
+      int firstAt,
+      ByteBuffer second,
+      int secondAt,
+      int from,
+      int to) {
+    float decay = OptimizerRule.DECAY;
+    float secondDecay = OptimizerRule.SECOND_DECAY;
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      float w = weights.getFloat(weightsAt + j);
+      float g = gradient.getFloat(gradientAt + j);
+      float s = first == null ? 0 : first.getFloat(firstAt + j);
+      float step;
+      switch (rule) {
+        case SGD -> step = g;
+        case MOMENTUM -> {
+          s = decay * s + g;
+          step = s;
+        }
+        case ADAM -> {
+          s = decay * s + (1 - decay) * g;
+          float v = second.getFloat(secondAt + j);
+          v = secondDecay * v + (1 - secondDecay) * (g * g);
+          second.putFloat(secondAt + j, v);
+          step = s / ((float) Math.sqrt(v) + OptimizerRule.ADAM_EPSILON);
+        }
+        case RMSPROP -> {
+          s = decay * s + (1 - decay) * (g * g);
+          step = g / (float) Math.sqrt(s + OptimizerRule.RMSPROP_EPSILON);
+        }
+        default -> throw new AssertionError(rule);
+      }
+      if (first != null) {
+        first.putFloat(firstAt + j, s);
+      }
+      weights.putFloat(weightsAt + j, w - rate * step);
+    }
+  }
+
+  @Override
+  public void activateDifferences(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer knots,
+      int knotsAt,
+      int knotsStride,
+      ByteBuffer counts,
+      int countsAt,
+      int rows,
+      int columns) {
+    for (int i = 0; i < rows; i++) {
+      int transitions =
+          differencesRow(
+              activation,
+              z,
+              zAt + i * zStride,
+              i + 1 < rows ? zStride : 0,
+              knots,
+              knotsAt,
+              knotsStride,
+              0,
+              columns);
+      if (i + 1 < rows) {
+        counts.putInt(countsAt + 4 * i, transitions);
+      }
+    }
+  }
+
+  /** One row; {@code next} bytes on stands the row it is compared with. Returns the transitions. */
+  static int differencesRow(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int next,
+      ByteBuffer knots,
+      int knotsAt,
+      int knotsStride,
+      int from,
+      int to) {
+    int transitions = 0;
+    boolean twoKnots = activation.knots() == 2;
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      float v = z.getFloat(zAt + j);
+      float w = z.getFloat(zAt + next + j);
+      float low = knots.getFloat(knotsAt + j);
+      float high = knots.getFloat(knotsAt + knotsStride + j);
+      float base = knots.getFloat(knotsAt + 2 * knotsStride + j);
+      transitions += v > low != w > low ? 1 : 0;
+      if (twoKnots) {
+        transitions += v > high != w > high ? 1 : 0;
+      }
+      if (activation == Activation.TANH) {
+        // tanh(a + b) − tanh a, from the addition theorem, without cancellation for small b.
+        double t = base;
+        double u = Math.tanh(v);
+        z.putFloat(zAt + j, (float) (u * (1 - t * t) / (1 + t * u)));
+      } else {
+        z.putFloat(zAt + j, (v <= low ? low : v > high ? high : v) - base);
+      }
+    }
+    return transitions;
+  }
+
+  @Override
+  public double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns) {
+    double sum = 0;
+    for (int j = 0; j < 4 * columns; j += 4) {
+      sum += (double) a.getFloat(aAt + j) * b.getFloat(bAt + j);
+    }
+    return sum;
+  }
+
+  @Override
+  public void combine(
+      ByteBuffer vectors,
+      int[] vectorsAt,
+      double[] coefficients,
+      ByteBuffer offset,
+      int offsetAt,
+      double sign,
+      ByteBuffer out,
+      int outAt,
+      boolean wide,
+      int columns) {
+    combineRow(
+        vectors, vectorsAt, coefficients, offset, offsetAt, sign, out, outAt, wide, 0, columns);
+  }
+
+  static void combineRow(
+      ByteBuffer vectors,
+      int[] vectorsAt,
+      double[] coefficients,
+      ByteBuffer offset,
+      int offsetAt,
+      double sign,
+      ByteBuffer out,
+      int outAt,
+      boolean wide,
+      int from,
+      int to) {
+    for (int j = from; j < to; j++) {
+      double sum = offset == null ? 0 : sign * offset.getDouble(offsetAt + 8 * j);
+      for (int k = 0; k < vectorsAt.length; k++) {
+        sum += coefficients[k] * vectors.getDouble(vectorsAt[k] + 8 * j);
+      }
+      if (wide) {
+        out.putDouble(outAt + 8 * j, sum);
+      } else {
+        out.putFloat(outAt + 4 * j, (float) sum);
+      }
+    }
+  }
+}

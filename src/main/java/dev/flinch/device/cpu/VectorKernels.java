@@ -1,0 +1,344 @@
+package dev.flinch.device.cpu;
+
+import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The loops by the JVM's vector instructions, on as many elements at once as the processor takes;
+ * the rest of a row falls to {@link PlainKernels}. Nothing here depends on the order in which lanes
+ * are summed, so interpreted and compiled code give the same bits.
+ */
+final class VectorKernels implements ElementKernels {
+  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> INTS =
+      VectorSpecies.of(int.class, FLOATS.vectorShape());
+  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> HALF =
+      VectorSpecies.of(
+          float.class, VectorShape.forBitSize(Math.max(64, DOUBLES.vectorBitSize() / 2)));
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  private static final int WIDTH = FLOATS.length();
+  private static final int STEP = 4 * WIDTH;
+
+  @Override
+  public String description() {
+    return "%d-bit vectors".formatted(FLOATS.vectorBitSize());
+  }
+
+  private static FloatVector load(ByteBuffer buffer, int at) {
+    return FloatVector.fromByteBuffer(FLOATS, buffer, at, ORDER);
+  }
+
+  @Override
+  public void activate(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer bias,
+      int biasAt,
+      ByteBuffer h,
+      int hAt,
+      int hStride,
+      int rows,
+      int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    FloatVector low = FloatVector.broadcast(FLOATS, (float) activation.low());
+    FloatVector high = FloatVector.broadcast(FLOATS, (float) activation.high());
+    FloatVector one = FloatVector.broadcast(FLOATS, 1);
+    float shift = (float) activation.shift();
+    boolean tanh = activation == Activation.TANH;
+    for (int i = 0; i < rows; i++) {
+      int zRow = zAt + i * zStride;
+      int hRow = hAt + i * hStride;
+      for (int j = 0; j < 4 * vectorised; j += STEP) {
+        FloatVector v = load(z, zRow + j);
+        if (bias != null) {
+          v = v.add(load(bias, biasAt + j));
+        }
+        if (tanh) {
+          FloatVector t = tanh(v);
+          t.intoByteBuffer(h, hRow + j, ORDER);
+          one.sub(t.mul(t)).intoByteBuffer(z, zRow + j, ORDER);
+        } else {
+          VectorMask<Float> below = v.compare(VectorOperators.LE, low);
+          VectorMask<Float> above = v.compare(VectorOperators.GT, high);
+          v.blend(low, below).blend(high, above).add(shift).intoByteBuffer(h, hRow + j, ORDER);
+          one.blend(0, below.or(above)).intoByteBuffer(z, zRow + j, ORDER);
+        }
+      }
+      PlainKernels.activateRow(activation, z, zRow, bias, biasAt, h, hRow, vectorised, columns);
+    }
+  }
+
+  /**
+   * tanh to about two units in the last place. Below 0.625 an odd polynomial, above 1 − 2 / (e²ˣ +
+   * 1) with e²ˣ by range reduction; the coefficients are those of the Cephes library (S. Moshier,
+   * tanhf.c and expf.c). NaN stays NaN.
+   */
+  static FloatVector tanh(FloatVector x) {
+    FloatVector magnitude = x.abs();
+    FloatVector square = x.mul(x);
+    FloatVector small =
+        square
+            .mul(-5.70498872745e-3f)
+            .add(2.06390887954e-2f)
+            .mul(square)
+            .add(-5.37397155531e-2f)
+            .mul(square)
+            .add(1.33314422036e-1f)
+            .mul(square)
+            .add(-3.33332819422e-1f)
+            .mul(square)
+            .mul(x)
+            .add(x);
+    // From 10 on, tanh is 1 in float32; a NaN passes the comparison unchanged.
+    FloatVector capped = magnitude.blend(10, magnitude.compare(VectorOperators.GT, 10));
+    FloatVector large = exp(capped.add(capped)).add(1);
+    large = FloatVector.broadcast(FLOATS, -2).div(large).add(1);
+    large = large.blend(large.neg(), x.compare(VectorOperators.LT, 0));
+    return large.blend(small, magnitude.compare(VectorOperators.LT, 0.625f));
+  }
+
+  /** eˣ for 0 ≤ x ≤ 20. */
+  private static FloatVector exp(FloatVector x) {
+    // Adding and subtracting 1.5 · 2²³ rounds to the nearest whole number.
+    float magic = 12582912f;
+    FloatVector power = x.mul(1.44269504f).add(magic).sub(magic);
+    FloatVector r = x.sub(power.mul(0.693359375f)).sub(power.mul(-2.12194440e-4f));
+    FloatVector series =
+        r.mul(1.9875691500e-4f)
+            .add(1.3981999507e-3f)
+            .mul(r)
+            .add(8.3334519073e-3f)
+            .mul(r)
+            .add(4.1665795894e-2f)
+            .mul(r)
+            .add(1.6666665459e-1f)
+            .mul(r)
+            .add(5.0000001201e-1f)
+            .mul(r)
+            .mul(r)
+            .add(r)
+            .add(1);
+    IntVector exponent =
+        ((IntVector) power.convertShape(VectorOperators.F2I, INTS, 0))
+            .add(127)
+            .lanewise(VectorOperators.LSHL, 23);
+    return series.mul(exponent.reinterpretAsFloats());
+  }
+
+  @Override
+  public void scale(
+      ByteBuffer a,
+      int aAt,
+      int aStride,
+      ByteBuffer slopes,
+      int slopesAt,
+      int slopesStride,
+      int group,
+      ByteBuffer out,
+      int outAt,
+      int outStride,
+      int rows,
+      int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    for (int i = 0; i < rows; i++) {
+      int aRow = aAt + i * aStride;
+      int slopesRow = slopesAt + i / group * slopesStride;
+      int outRow = outAt + i * outStride;
+      for (int j = 0; j < 4 * vectorised; j += STEP) {
+        load(a, aRow + j).mul(load(slopes, slopesRow + j)).intoByteBuffer(out, outRow + j, ORDER);
+      }
+      PlainKernels.scaleRow(a, aRow, slopes, slopesRow, out, outRow, vectorised, columns);
+    }
+  }
+
+  @Override
+  public void update(
+      OptimizerRule rule,
+      float rate,
+      ByteBuffer weights,
+      int weightsAt,
+      ByteBuffer gradient,
+      int gradientAt,
+      ByteBuffer first,
+      int firstAt,
+      ByteBuffer second,
+      int secondAt,
+      int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    float decay = OptimizerRule.DECAY;
+    float secondDecay = OptimizerRule.SECOND_DECAY;
+    for (int j = 0; j < 4 * vectorised; j += STEP) {
+      FloatVector w = load(weights, weightsAt + j);
+      FloatVector g = load(gradient, gradientAt + j);
+      FloatVector step;
+      switch (rule) {
+        case SGD -> step = g;
+        case MOMENTUM -> {
+          step = load(first, firstAt + j).mul(decay).add(g);
+          step.intoByteBuffer(first, firstAt + j, ORDER);
+        }
+        case ADAM -> {
+          FloatVector m = load(first, firstAt + j).mul(decay).add(g.mul(1 - decay));
+          FloatVector v =
+              load(second, secondAt + j).mul(secondDecay).add(g.mul(g).mul(1 - secondDecay));
+          m.intoByteBuffer(first, firstAt + j, ORDER);
+          v.intoByteBuffer(second, secondAt + j, ORDER);
+          step = m.div(v.sqrt().add(OptimizerRule.ADAM_EPSILON));
+        }
+        case RMSPROP -> {
+          FloatVector s = load(first, firstAt + j).mul(decay).add(g.mul(g).mul(1 - decay));
+          s.intoByteBuffer(first, firstAt + j, ORDER);
+          step = g.div(s.add(OptimizerRule.RMSPROP_EPSILON).sqrt());
+        }
+        default -> throw new AssertionError(rule);
+      }
+      w.sub(step.mul(rate)).intoByteBuffer(weights, weightsAt + j, ORDER);
+    }
+    PlainKernels.updateRow(
+        rule,
+        rate,
+        weights,
+        weightsAt,
+        gradient,
+        gradientAt,
+        first,
+        firstAt,
+        second,
+        secondAt,
+        vectorised,
+        columns);
+  }
+
+  @Override
+  public void activateDifferences(
+      Activation activation,
+      ByteBuffer z,
+      int zAt,
+      int zStride,
+      ByteBuffer knots,
+      int knotsAt,
+      int knotsStride,
+      ByteBuffer counts,
+      int countsAt,
+      int rows,
+      int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    boolean twoKnots = activation.knots() == 2;
+    boolean tanh = activation == Activation.TANH;
+    for (int i = 0; i < rows; i++) {
+      int row = zAt + i * zStride;
+      int next = i + 1 < rows ? zStride : 0;
+      // v > k exactly where k − v is negative, so transitions are differences of sign bits.
+      IntVector signs = IntVector.zero(INTS);
+      for (int j = 0; j < 4 * vectorised; j += STEP) {
+        FloatVector v = load(z, row + j);
+        FloatVector w = load(z, row + next + j);
+        FloatVector low = load(knots, knotsAt + j);
+        FloatVector base = load(knots, knotsAt + 2 * knotsStride + j);
+        signs = signs.add(differentSigns(low.sub(v), low.sub(w)));
+        if (tanh) {
+          FloatVector u = tanh(v);
+          u.mul(base.mul(base).neg().add(1))
+              .div(base.mul(u).add(1))
+              .intoByteBuffer(z, row + j, ORDER);
+        } else {
+          FloatVector clamped = v.blend(low, v.compare(VectorOperators.LE, low));
+          if (twoKnots) {
+            FloatVector high = load(knots, knotsAt + knotsStride + j);
+            signs = signs.add(differentSigns(high.sub(v), high.sub(w)));
+            clamped = clamped.blend(high, v.compare(VectorOperators.GT, high));
+          }
+          clamped.sub(base).intoByteBuffer(z, row + j, ORDER);
+        }
+      }
+      int transitions =
+          signs.reduceLanes(VectorOperators.ADD)
+              + PlainKernels.differencesRow(
+                  activation, z, row, next, knots, knotsAt, knotsStride, vectorised, columns);
+      if (next != 0) {
+        counts.putInt(countsAt + 4 * i, transitions);
+      }
+    }
+  }
+
+  private static IntVector differentSigns(FloatVector a, FloatVector b) {
+    return a.reinterpretAsInts()
+        .lanewise(VectorOperators.XOR, b.reinterpretAsInts())
+        .lanewise(VectorOperators.LSHR, 31);
+  }
+
+  @Override
+  public double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    FloatVector sums = FloatVector.zero(FLOATS);
+    for (int j = 0; j < 4 * vectorised; j += STEP) {
+      sums = sums.add(load(a, aAt + j).mul(load(b, bAt + j)));
+    }
+    double total = 0;
+    // The order of reduceLanes is not specified for floating point; this one is.
+    for (int lane = 0; lane < WIDTH && vectorised > 0; lane++) {
+      total += sums.lane(lane);
+    }
+    for (int j = 4 * vectorised; j < 4 * columns; j += 4) {
+      total += (double) a.getFloat(aAt + j) * b.getFloat(bAt + j);
+    }
+    return total;
+  }
+
+  @Override
+  public void combine(
+      ByteBuffer vectors,
+      int[] vectorsAt,
+      double[] coefficients,
+      ByteBuffer offset,
+      int offsetAt,
+      double sign,
+      ByteBuffer out,
+      int outAt,
+      boolean wide,
+      int columns) {
+    int vectorised = DOUBLES.loopBound(columns);
+    for (int j = 0; j < vectorised; j += DOUBLES.length()) {
+      DoubleVector sum =
+          offset == null
+              ? DoubleVector.zero(DOUBLES)
+              : DoubleVector.fromByteBuffer(DOUBLES, offset, offsetAt + 8 * j, ORDER).mul(sign);
+      for (int k = 0; k < vectorsAt.length; k++) {
+        sum =
+            sum.add(
+                DoubleVector.fromByteBuffer(DOUBLES, vectors, vectorsAt[k] + 8 * j, ORDER)
+                    .mul(coefficients[k]));
+      }
+      if (wide) {
+        sum.intoByteBuffer(out, outAt + 8 * j, ORDER);
+      } else {
+        ((FloatVector) sum.convertShape(VectorOperators.D2F, HALF, 0))
+            .intoByteBuffer(out, outAt + 4 * j, ORDER);
+      }
+    }
+    PlainKernels.combineRow(
+        vectors,
+        vectorsAt,
+        coefficients,
+        offset,
+        offsetAt,
+        sign,
+        out,
+        outAt,
+        wide,
+        vectorised,
+        columns);
+  }
+}

@@ -1,0 +1,133 @@
+package dev.flinch.network;
+
+import dev.flinch.device.Activation;
+import dev.flinch.device.Device;
+import dev.flinch.device.Lane;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.Scope;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * R networks of one architecture in a device's memory, each matrix as {@code [R][out][in]}: the
+ * unit in which networks are trained and measured. A single network is a stack of one.
+ */
+public final class NetworkStack implements AutoCloseable {
+  private final Device device;
+  private final Architecture architecture;
+  private final int replicas;
+  private final Scope scope;
+  private final Matrix[] weights;
+  private final Matrix[] biases;
+
+  /** Uploads networks of one architecture. */
+  public NetworkStack(Device device, List<Network> networks) {
+    this.device = device;
+    this.architecture = networks.get(0).architecture();
+    this.replicas = networks.size();
+    this.scope = new Scope(device);
+    int depth = architecture.depth();
+    this.weights = new Matrix[depth];
+    this.biases = new Matrix[depth];
+    for (int l = 0; l < depth; l++) {
+      int rows = architecture.rows(l);
+      int columns = architecture.columns(l);
+      weights[l] =
+          Matrix.stacked(
+              scope.floats((long) replicas * rows * columns), 0, replicas, rows, columns);
+      if (architecture.biases()) {
+        biases[l] = Matrix.stacked(scope.floats((long) replicas * rows), 0, replicas, 1, rows);
+      }
+    }
+    for (int r = 0; r < replicas; r++) {
+      set(r, networks.get(r));
+    }
+  }
+
+  /** Replaces the weights of one replica. */
+  public void set(int replica, Network network) {
+    if (!network.architecture().equals(architecture)) {
+      throw new IllegalArgumentException(
+          "expected %s, found %s".formatted(architecture, network.architecture()));
+    }
+    for (int l = 0; l < architecture.depth(); l++) {
+      float[] values = network.weights()[l];
+      device.upload(values, 0, weights[l].data(), weights[l].start(replica), values.length);
+      if (architecture.biases()) {
+        float[] bias = network.biases()[l];
+        device.upload(bias, 0, biases[l].data(), biases[l].start(replica), bias.length);
+      }
+    }
+  }
+
+  /** A copy of one replica in the host's memory. */
+  public Network get(int replica) {
+    return new Network(
+        architecture,
+        download(weights, replica),
+        architecture.biases() ? download(biases, replica) : null);
+  }
+
+  private float[][] download(Matrix[] layers, int replica) {
+    return IntStream.range(0, layers.length)
+        .mapToObj(
+            l -> {
+              float[] values = new float[layers[l].rows() * layers[l].columns()];
+              device.download(layers[l].data(), layers[l].start(replica), values, 0, values.length);
+              return values;
+            })
+        .toArray(float[][]::new);
+  }
+
+  public Device device() {
+    return device;
+  }
+
+  public Architecture architecture() {
+    return architecture;
+  }
+
+  public int replicas() {
+    return replicas;
+  }
+
+  /** The weights of a layer, {@code [R][out][in]}. */
+  public Matrix weights(int layer) {
+    return weights[layer];
+  }
+
+  /** The biases of a layer, {@code [R][1][out]}, or null where there are none. */
+  public Matrix biases(int layer) {
+    return biases[layer];
+  }
+
+  /**
+   * A forward pass of one replica.
+   *
+   * @param x inputs, rows × d; or null where {@code z[0]} already holds the first products
+   * @param z per layer rows × out: takes the slopes φ′ of the hidden layers, and the logits of the
+   *     last
+   * @param h per hidden layer rows × out: takes the activations
+   */
+  public void forward(Lane lane, int replica, Matrix x, Matrix[] z, Matrix[] h) {
+    Activation activation = architecture.activation();
+    int last = architecture.depth() - 1;
+    for (int l = 0; l <= last; l++) {
+      if (l > 0 || x != null) {
+        Matrix input = l == 0 ? x : h[l - 1];
+        lane.gemm(false, input, true, weights[l].replicas(replica, 1), 0, z[l]);
+      }
+      Matrix bias = biases[l] == null ? null : biases[l].replicas(replica, 1);
+      if (l < last) {
+        lane.activate(activation, z[l], bias, h[l]);
+      } else if (bias != null) {
+        lane.addBias(z[l], bias);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

@@ -1,0 +1,87 @@
+package dev.flinch.sensitivity;
+
+import dev.flinch.base.Progress;
+import dev.flinch.device.Device;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.Scope;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.NetworkStack;
+import java.util.Arrays;
+
+/**
+ * Frobenius norms of a network's Jacobian at points, and their mean: the Jacobian norm of Novak et
+ * al., §3.1, is a mean of norms, not of squares.
+ *
+ * @param mean over the points
+ * @param standardError of the mean; 0 for a single point
+ * @param points the norm at each point
+ */
+public record JacobianNorms(double mean, double standardError, double[] points) {
+
+  static JacobianNorms of(double[] points) {
+    double mean = Arrays.stream(points).average().orElseThrow();
+    double squares = Arrays.stream(points).map(p -> (p - mean) * (p - mean)).sum();
+    int n = points.length;
+    return new JacobianNorms(mean, n > 1 ? Math.sqrt(squares / (n - 1) / n) : 0, points);
+  }
+
+  /**
+   * Norms of every replica at the same points.
+   *
+   * @param inputs normalised points, {@code n × d}
+   * @return one result a replica
+   */
+  public static JacobianNorms[] at(
+      NetworkStack stack, Matrix inputs, Jacobian jacobian, Progress progress) {
+    Device device = stack.device();
+    int n = inputs.rows();
+    int replicas = stack.replicas();
+    try (Scope scope = new Scope(device);
+        JacobianPass pass = new JacobianPass(stack, jacobian, n)) {
+      int tiles = (n + pass.tile() - 1) / pass.tile();
+      Matrix scales = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
+      Matrix squares = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
+      JacobianNorms[] results = new JacobianNorms[replicas];
+      for (int r = 0; r < replicas; r++) {
+        Matrix scale = scales.replicas(r, 1);
+        Matrix square = squares.replicas(r, 1);
+        int replica = r;
+        device.run(
+            tiles,
+            (lane, task) -> {
+              int from = task * pass.tile();
+              int rows = Math.min(pass.tile(), n - from);
+              pass.norms(
+                  lane,
+                  replica,
+                  inputs.rows(from, rows),
+                  scale.rows(from, rows),
+                  square.rows(from, rows));
+            });
+        results[r] = of(download(device, jacobian, scale, square));
+        progress.report("Jacobian norms of " + stack.architecture().title(), r + 1, replicas);
+      }
+      return results;
+    }
+  }
+
+  /** Multiplications and additions that {@link #at} makes for {@code points} points. */
+  public static long flop(Architecture architecture, Jacobian jacobian, int points) {
+    return points * JacobianPass.flop(architecture, jacobian, points);
+  }
+
+  /** scale · √square for each row; the logits' norms have no scale. */
+  static double[] download(Device device, Jacobian jacobian, Matrix scales, Matrix squares) {
+    double[] norms = new double[squares.rows()];
+    device.download(squares.data(), squares.offset(), norms, 0, norms.length);
+    double[] factors = new double[norms.length];
+    Arrays.fill(factors, 1);
+    if (jacobian == Jacobian.PROBABILITIES) {
+      device.download(scales.data(), scales.offset(), factors, 0, norms.length);
+    }
+    for (int i = 0; i < norms.length; i++) {
+      norms[i] = factors[i] * Math.sqrt(norms[i]);
+    }
+    return norms;
+  }
+}
