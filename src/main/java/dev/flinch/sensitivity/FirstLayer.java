@@ -1,0 +1,80 @@
+package dev.flinch.sensitivity;
+
+import dev.flinch.device.Device;
+import dev.flinch.device.Lane;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.Scope;
+import dev.flinch.network.NetworkStack;
+import dev.flinch.trajectory.Trajectory;
+
+/**
+ * A trajectory as a network's first layer sees it: the products of W₁ with the trajectory's few
+ * vectors, found once in float64. Any number of points follows without a point ever being formed.
+ */
+final class FirstLayer {
+  private static final int ROWS = 256;
+
+  private final Trajectory trajectory;
+  private final long points;
+  private final Matrix[] images;
+
+  /**
+   * @param scope owns the products
+   * @param points k, the equidistant parameters that indices of points refer to
+   */
+  FirstLayer(Scope scope, NetworkStack stack, Trajectory trajectory, long points) {
+    this.trajectory = trajectory;
+    this.points = points;
+    this.images = new Matrix[stack.replicas()];
+    Device device = stack.device();
+    int units = stack.architecture().rows(0);
+    int inputs = stack.architecture().inputs();
+    double[][] vectors = trajectory.vectors();
+    for (int r = 0; r < images.length; r++) {
+      images[r] = Matrix.of(scope.doubles((long) vectors.length * units), 0, vectors.length, units);
+    }
+    int blocks = (units + ROWS - 1) / ROWS;
+    try (Scope temporary = new Scope(device)) {
+      Matrix all =
+          Matrix.of(temporary.doubles((long) vectors.length * inputs), 0, vectors.length, inputs);
+      for (int v = 0; v < vectors.length; v++) {
+        device.upload(vectors[v], 0, all.data(), all.start(0, v), inputs);
+      }
+      Matrix[] wide = new Matrix[device.lanes()];
+      for (int lane = 0; lane < wide.length; lane++) {
+        wide[lane] = Matrix.of(temporary.doubles((long) ROWS * inputs), 0, ROWS, inputs);
+      }
+      device.run(
+          images.length * blocks,
+          (lane, task) -> {
+            int r = task / blocks;
+            int from = task % blocks * ROWS;
+            int rows = Math.min(ROWS, units - from);
+            Matrix weights = wide[lane.index()].rows(0, rows);
+            lane.widen(stack.weights(0).replicas(r, 1).rows(from, rows), weights);
+            lane.gemm(false, all, true, weights, 0, images[r].columns(from, rows));
+          });
+    }
+  }
+
+  /**
+   * First-layer pre-activations (without biases) of points {@code from}, {@code from + spacing}, …
+   *
+   * @param offset float64, subtracted from each row; or null
+   * @param out rows × units, float32 or float64
+   */
+  void preactivations(Lane lane, int replica, long from, long spacing, Matrix offset, Matrix out) {
+    int terms = trajectory.terms();
+    int[] indices = new int[out.rows() * terms];
+    double[] coefficients = new double[out.rows() * terms];
+    for (int i = 0; i < out.rows(); i++) {
+      trajectory.coordinates(parameter(from + i * spacing), indices, coefficients, i * terms);
+    }
+    lane.combine(images[replica], terms, indices, coefficients, offset, -1, out);
+  }
+
+  /** The parameter of a point; indices go around. */
+  private double parameter(long point) {
+    return trajectory.period() * (point % points) / points;
+  }
+}
