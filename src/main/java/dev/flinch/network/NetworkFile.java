@@ -57,9 +57,13 @@ public final class NetworkFile {
   private static final String ACTIVATION = "activation";
   private static final String NETWORK = "network";
 
-  /** The part of a name that says weight (group 1) or bias (group 2), apart from other words. */
+  /**
+   * The part of a name that says weight (group 1) or bias (group 2). The single letters count only
+   * where no other word follows: {@code b.kernel} is a layer b's kernel.
+   */
   private static final Pattern ROLE =
-      Pattern.compile("(?i)(?<![a-z])(?:(weights?|w)|(bias(?:es)?|b))(?![a-z])");
+      Pattern.compile(
+          "(?i)(?<![a-z])(?:(weights?|w(?=[^a-z]*$))|(bias(?:es)?|b(?=[^a-z]*$)))(?![a-z])");
 
   private static final int LISTED = 12;
 
