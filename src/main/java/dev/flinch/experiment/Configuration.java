@@ -1,0 +1,253 @@
+package dev.flinch.experiment;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonValue;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.flinch.device.Activation;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * A study as its user asks for it: what to train, on what, and what to measure. Every key, its
+ * default and its meaning is declared in {@link Configurations} and listed in {@code
+ * configs/README.md}. A value of this type is complete and checked.
+ *
+ * @param seed keys the training subset, the validation split and the random labels, which all
+ *     networks of a study share
+ */
+public record Configuration(
+    String title, long seed, Data data, Networks networks, Training training, Measures measures) {
+
+  /**
+   * The data.
+   *
+   * @param train images to train on, or null for all
+   * @param validation images set aside from the training split
+   * @param test images to test on, or null for all
+   * @param crop side of the central square that images are cropped to, or null for whole images
+   */
+  public record Data(String dataset, Integer train, int validation, Integer test, Integer crop) {}
+
+  /** The factors of the study that shape networks and their initial weights. */
+  public record Networks(
+      List<Shape> shapes,
+      List<Activation> activations,
+      boolean biases,
+      List<Double> initScales,
+      List<Long> seeds) {
+    public Networks {
+      shapes = List.copyOf(shapes);
+      activations = List.copyOf(activations);
+      initScales = List.copyOf(initScales);
+      seeds = List.copyOf(seeds);
+    }
+  }
+
+  /**
+   * The hidden layers of a network. In JSON, {@code depth} weight matrices and one {@code width},
+   * or the list of {@code hidden} widths.
+   */
+  public record Shape(List<Integer> hidden) {
+    public Shape {
+      hidden = List.copyOf(hidden);
+    }
+
+    @JsonCreator
+    static Shape of(
+        @JsonProperty("depth") int depth,
+        @JsonProperty("width") int width,
+        @JsonProperty("hidden") List<Integer> hidden) {
+      return new Shape(hidden != null ? hidden : Collections.nCopies(depth - 1, width));
+    }
+
+    /** The number L of weight matrices. */
+    public int depth() {
+      return hidden.size() + 1;
+    }
+
+    /** Whether all hidden layers have the same width. */
+    public boolean isUniform() {
+      return hidden.stream().distinct().count() == 1;
+    }
+
+    @JsonValue
+    Map<String, Object> json() {
+      return isUniform()
+          ? new TreeMap<>(Map.of("depth", depth(), "width", hidden.get(0)))
+          : Map.of("hidden", hidden);
+    }
+  }
+
+  /** How networks are trained, and when training stops. */
+  public record Training(
+      Optimizer optimizer,
+      List<Double> learningRates,
+      int batchSize,
+      List<Labels> labels,
+      double decayFactor,
+      int decayEpochs,
+      Stop stop,
+      int checkpointSeconds) {
+    public Training {
+      learningRates = List.copyOf(learningRates);
+      labels = List.copyOf(labels);
+    }
+  }
+
+  /** The rules by which weights follow gradients. */
+  public enum Optimizer {
+    @JsonProperty("SGD")
+    SGD,
+    @JsonProperty("Momentum")
+    MOMENTUM,
+    @JsonProperty("Adam")
+    ADAM,
+    @JsonProperty("RMSProp")
+    RMSPROP
+  }
+
+  /** What networks are taught: the data's labels, or classes drawn uniformly in their place. */
+  public enum Labels {
+    @JsonProperty("true")
+    TRUE,
+    @JsonProperty("random")
+    RANDOM;
+
+    /** The word in configurations and figures. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Training ends at whichever comes first; null is never. */
+  public record Stop(Integer epochs, Long steps, Double trainAccuracy) {}
+
+  /** What is measured of trained networks; a null measure is not taken. */
+  public record Measures(
+      JacobianNorm jacobian, JacobianNorm logitJacobian, List<Trajectory> trajectories) {
+    public Measures {
+      trajectories = List.copyOf(trajectories);
+    }
+  }
+
+  /**
+   * A mean Jacobian norm.
+   *
+   * @param count the first so many images of the split, or null for all
+   */
+  public record JacobianNorm(Split split, Integer count) {}
+
+  /** A part of a data set. */
+  public enum Split {
+    @JsonProperty("train")
+    TRAIN,
+    @JsonProperty("test")
+    TEST
+  }
+
+  /**
+   * A closed trajectory along which transitions, and Jacobian norms if asked for, are measured.
+   *
+   * @param anchors of kind {@code through}, else null
+   * @param image the test image that is translated, of kind {@code translation}, else null
+   * @param seed keys a random ellipse, or the draw of anchors; null where nothing is drawn
+   * @param points sampled points k
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record Trajectory(
+      Kind kind,
+      Anchors anchors,
+      Integer image,
+      Long seed,
+      int points,
+      int bins,
+      boolean jacobian) {}
+
+  /** The kinds of closed trajectory. */
+  public enum Kind {
+    @JsonProperty("through")
+    THROUGH,
+    @JsonProperty("random")
+    RANDOM,
+    @JsonProperty("translation")
+    TRANSLATION
+  }
+
+  /**
+   * The three training images that an ellipse goes through: named, or drawn by class.
+   *
+   * @param drawn how they are drawn, or null where they are named
+   * @param images their indices in the training split, or null where they are drawn
+   */
+  public record Anchors(Drawn drawn, List<Integer> images) {
+    /** Classes of drawn anchors. */
+    public enum Drawn {
+      @JsonProperty("sameClass")
+      SAME_CLASS,
+      @JsonProperty("differentClasses")
+      DIFFERENT_CLASSES
+    }
+
+    @JsonCreator
+    static Anchors of(JsonNode json) {
+      return json.isArray()
+          ? new Anchors(
+              null,
+              IntStream.range(0, json.size())
+                  .mapToObj(i -> json.get(i).intValue())
+                  .collect(Collectors.toUnmodifiableList()))
+          : new Anchors(Configurations.MAPPER.convertValue(json, Drawn.class), null);
+    }
+
+    @JsonValue
+    Object json() {
+      return drawn != null ? drawn : images;
+    }
+  }
+
+  /**
+   * Reads and checks a configuration file.
+   *
+   * @param overrides assignments {@code key=value} that go before the file, such as {@code
+   *     networks.seeds[0]=7}; values are JSON, or else text
+   * @throws dev.flinch.base.RequestException listing every problem, each with its path
+   */
+  public static Configuration load(Path file, List<String> overrides) {
+    return Configurations.load(file, overrides);
+  }
+
+  /** This configuration with every default filled in, as JSON that loads to an equal one. */
+  public String toJson() {
+    return Configurations.json(this);
+  }
+
+  /**
+   * Every network of the study: shapes × activations × initial scales × learning rates × labels ×
+   * seeds, the last changing fastest.
+   */
+  public List<Replica> replicas() {
+    return Replica.all(this);
+  }
+
+  /** The same networks in the same order, grouped by architecture. */
+  public List<Stack> stacks() {
+    return replicas().stream()
+        .collect(
+            Collectors.groupingBy(
+                r -> r.architecture(1, 1), LinkedHashMap::new, Collectors.toList()))
+        .values()
+        .stream()
+        .map(Stack::new)
+        .collect(Collectors.toUnmodifiableList());
+  }
+}

@@ -1,0 +1,94 @@
+package dev.flinch.experiment;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.flinch.experiment.Schema.Key;
+import dev.flinch.experiment.Schema.ObjectSchema;
+import java.util.List;
+
+/** The page that lists every configuration key, made from the declarations that check it. */
+final class ConfigurationReference {
+  /** A configuration that shows a little of everything; it loads. */
+  static final String EXAMPLE =
+      """
+      {
+        "title": "Width and sensitivity",
+        "data": {"dataset": "mnist", "train": 10000},
+        "networks": {
+          "shapes": [{"depth": 3, "width": 100}, {"hidden": [500, 300, 100]}],
+          "activations": ["ReLU", "HardTanh"],
+          "seeds": [1, 2, 3]
+        },
+        "training": {
+          "optimizer": "Momentum",
+          "learningRates": [0.005],
+          "labels": ["true", "random"],
+          "stop": {"epochs": 300}
+        },
+        "measures": {
+          "jacobian": {"split": "test", "count": 2000},
+          "trajectories": [
+            {"kind": "through", "anchors": "differentClasses", "points": 65536},
+            {"kind": "translation", "image": 7}
+          ]
+        }
+      }
+      """;
+
+  private static final String INTRODUCTION =
+      """
+      # Configurations
+
+      A configuration is a JSON file that says what `flinch run` trains and measures. A study trains
+      every combination of shape, activation, initial scale, learning rate, labels and seed; networks
+      of one architecture are trained together. `quickstart.json` needs no data but what Flinch
+      draws itself; `mnist.json` is the same study on MNIST.
+
+      ```
+      flinch run configs/quickstart.json
+      flinch run configs/quickstart.json --set networks.seeds=[1,2,3,4] --set training.optimizer=Adam
+      ```
+
+      `--set key=value` goes before the file: keys are paths as in the table, `networks.shapes[0].width`
+      or `networks.shapes.0.width`; values are JSON, or else text. Unknown keys, wrong types and
+      impossible values are all reported together, before anything runs. The run folder's
+      `config.json` is the configuration with every default filled in, and can be run again.
+
+      An example:
+
+      ```json
+      """;
+
+  private ConfigurationReference() {}
+
+  static String markdown() {
+    StringBuilder page = new StringBuilder(INTRODUCTION).append(EXAMPLE);
+    page.append(
+        "```\n\n## Keys\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    rows(Configurations.schema().keys(), "", page);
+    return page.append("\nThis page is made from the program's declarations.\n").toString();
+  }
+
+  private static void rows(List<Key> keys, String path, StringBuilder page) {
+    for (Key key : keys) {
+      String at = Schema.child(path, key.name());
+      page.append(
+          "| `%s` | %s | %s | %s%s |\n"
+              .formatted(
+                  at,
+                  key.schema().title(),
+                  fallback(key.fallback()),
+                  key.meaning(),
+                  key.when().isEmpty() ? "" : " Only " + key.when() + "."));
+      if (key.schema().inner() instanceof ObjectSchema object) {
+        rows(object.keys(), key.schema().innerPath(at), page);
+      }
+    }
+  }
+
+  private static String fallback(JsonNode value) {
+    if (value == null) {
+      return "**required**";
+    }
+    return value.isObject() ? "as below" : "`" + value + "`";
+  }
+}

@@ -1,0 +1,399 @@
+package dev.flinch.experiment;
+
+import static dev.flinch.experiment.Schema.Key.optional;
+import static dev.flinch.experiment.Schema.Key.required;
+import static dev.flinch.experiment.Schema.Key.section;
+import static dev.flinch.experiment.Schema.bool;
+import static dev.flinch.experiment.Schema.choice;
+import static dev.flinch.experiment.Schema.either;
+import static dev.flinch.experiment.Schema.integer;
+import static dev.flinch.experiment.Schema.list;
+import static dev.flinch.experiment.Schema.object;
+import static dev.flinch.experiment.Schema.positive;
+import static dev.flinch.experiment.Schema.text;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import dev.flinch.base.RequestException;
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.Anchors;
+import dev.flinch.experiment.Configuration.Kind;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Optimizer;
+import dev.flinch.experiment.Configuration.Shape;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.Schema.ObjectSchema;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** The declaration of every configuration key, and the reading of configuration files by it. */
+final class Configurations {
+  static final ObjectMapper MAPPER =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private static final int DEEPEST = 10_000;
+  private static final int MOST_POINTS = 1 << 30;
+
+  private static final Schema SHAPE =
+      object(
+          required("depth", integer(2, DEEPEST), "Weight matrices L; 2 is one hidden layer.")
+              .only("without hidden", shape -> !shape.has("hidden")),
+          required("width", integer(1), "Units of every hidden layer.")
+              .only("without hidden", shape -> !shape.has("hidden")),
+          required(
+                  "hidden",
+                  list(integer(1), 1, DEEPEST, null),
+                  "Units of each hidden layer, in place of `depth` and `width`.")
+              .only("without depth and width", shape -> shape.has("hidden")));
+
+  private static final Schema JACOBIAN_NORM =
+      object(
+          optional("split", choice(Split.class), Split.TEST, "Images to measure at."),
+          optional(
+              "count",
+              integer(1).orNull(),
+              null,
+              "Measure at the first so many of the split's images; null is all."));
+
+  private static final Schema TRAJECTORY =
+      object(
+          (trajectory, path, problems) -> {
+            if (trajectory.path("bins").asLong() > trajectory.path("points").asLong(MOST_POINTS)) {
+              problems.add(
+                  Schema.mismatch(
+                      path + ".bins",
+                      "≤ points, " + trajectory.get("points"),
+                      trajectory.get("bins")));
+            }
+          },
+          required(
+              "kind",
+              choice(Kind.class),
+              "An ellipse through three training images, a random ellipse, or the loop of"
+                  + " translations of a test image."),
+          optional(
+                  "anchors",
+                  either(
+                      choice(Anchors.Drawn.class),
+                      list(integer(0), 3, 3, entry -> entry),
+                      JsonNode::isArray),
+                  Anchors.Drawn.DIFFERENT_CLASSES,
+                  "The three training images: indices into the data set's training split, or drawn"
+                      + " by class.")
+              .only("with kind through", isKind(Kind.THROUGH)),
+          optional(
+                  "image",
+                  integer(0),
+                  0,
+                  "The image that is translated: an index into the data set's test split.")
+              .only("with kind translation", isKind(Kind.TRANSLATION)),
+          optional("seed", integer(0, Long.MAX_VALUE), 1, "Keys what is drawn.")
+              .only(
+                  "with kind random or drawn anchors",
+                  isKind(Kind.RANDOM)
+                      .or(isKind(Kind.THROUGH).and(t -> !t.path("anchors").isArray()))),
+          optional(
+              "points",
+              integer(1, MOST_POINTS),
+              1 << 20,
+              "Equidistant parameters at which the trajectory is sampled."),
+          optional("bins", integer(1), 60, "Parts of the parameter's range that are reported."),
+          optional("jacobian", bool(), true, "Whether Jacobian norms are measured along it too."));
+
+  private static final ObjectSchema ROOT =
+      object(
+          Configurations::checkCounts,
+          required("title", text(), "What figures and tables are headed with."),
+          optional(
+              "seed",
+              integer(0, Long.MAX_VALUE),
+              1,
+              "Keys what all networks share: the training subset, the validation split, random"
+                  + " labels."),
+          section(
+              "data",
+              object(
+                  required(
+                      "dataset",
+                      text(),
+                      "The data set, by the name that `flinch data list` shows."),
+                  optional(
+                      "train",
+                      integer(1).orNull(),
+                      null,
+                      "Images to train on, drawn from the training split; null is all that"
+                          + " validation leaves."),
+                  optional(
+                      "validation",
+                      integer(0),
+                      0,
+                      "Images of the training split that are set aside, not trained on."),
+                  optional(
+                      "test",
+                      integer(1).orNull(),
+                      null,
+                      "The first so many images of the test split; null is all."),
+                  optional(
+                      "crop",
+                      integer(1).orNull(),
+                      null,
+                      "Side of the central square that images are cropped to before they are"
+                          + " normalised; null keeps them whole.")),
+              "What networks are trained and tested on."),
+          section(
+              "networks",
+              object(
+                  required(
+                      "shapes",
+                      list(
+                          SHAPE,
+                          1,
+                          Integer.MAX_VALUE,
+                          shape -> MAPPER.convertValue(shape, Shape.class)),
+                      "Hidden layers of the networks."),
+                  optional(
+                      "activations",
+                      list(choice(Activation.class)),
+                      List.of(Activation.RELU),
+                      "Activations of the hidden layers."),
+                  optional("biases", bool(), false, "Whether layers add biases."),
+                  optional(
+                      "initScales",
+                      list(positive(Double.POSITIVE_INFINITY)),
+                      List.of(1.0),
+                      "Factors on the standard deviation of the initial weights."),
+                  optional(
+                      "seeds",
+                      list(integer(0, Long.MAX_VALUE)),
+                      List.of(1),
+                      "One network each; keys its initial weights and the order of its"
+                          + " mini-batches.")),
+              "A study trains every combination of shape, activation, initial scale, learning rate,"
+                  + " labels and seed."),
+          section(
+              "training",
+              object(
+                  optional(
+                      "optimizer",
+                      choice(Optimizer.class),
+                      Optimizer.MOMENTUM,
+                      "The rule by which weights follow gradients."),
+                  required(
+                      "learningRates",
+                      list(positive(Double.POSITIVE_INFINITY)),
+                      "Learning rates at the start."),
+                  optional("batchSize", integer(1), 256, "Images in a mini-batch."),
+                  optional(
+                      "labels",
+                      list(choice(Labels.class)),
+                      List.of(Labels.TRUE),
+                      "What networks are taught: the data's labels, or classes drawn uniformly in"
+                          + " their place."),
+                  optional(
+                      "decayFactor", positive(1), 0.1, "The learning rate is multiplied by this …"),
+                  optional("decayEpochs", integer(1), 500, "… after every so many epochs."),
+                  section(
+                      "stop",
+                      object(
+                          (stop, path, problems) -> {
+                            if (stop.path("epochs").isNull() && stop.path("steps").isNull()) {
+                              problems.add(
+                                  path + ": expected a limit in epochs or steps, found neither");
+                            }
+                          },
+                          optional(
+                              "epochs",
+                              integer(1).orNull(),
+                              100,
+                              "Most passes over the training images; null is no limit."),
+                          optional(
+                              "steps",
+                              integer(1, Long.MAX_VALUE).orNull(),
+                              null,
+                              "Most mini-batches; null is no limit."),
+                          optional(
+                              "trainAccuracy",
+                              positive(1).orNull(),
+                              1.0,
+                              "Stop a network once its train accuracy is reached; null is never.")),
+                      "Training ends at whichever comes first."),
+                  optional(
+                      "checkpointSeconds",
+                      integer(0),
+                      60,
+                      "Seconds between checkpoints; 0 writes one after every epoch.")),
+              "How networks are trained."),
+          section(
+              "measures",
+              object(
+                  section(
+                      "jacobian",
+                      JACOBIAN_NORM.orNull(),
+                      "The mean Jacobian norm of the probabilities; null is not measured."),
+                  optional(
+                      "logitJacobian",
+                      JACOBIAN_NORM.orNull(),
+                      null,
+                      "The mean Jacobian norm of the logits; null is not measured."),
+                  optional(
+                      "trajectories",
+                      list(TRAJECTORY, 0, Integer.MAX_VALUE, entry -> entry),
+                      List.of(),
+                      "Closed trajectories along which transitions are counted.")),
+              "What is measured of every trained network, beside accuracy, loss and gap."));
+
+  private static Predicate<JsonNode> isKind(Kind kind) {
+    return trajectory -> kind.name().equalsIgnoreCase(trajectory.path("kind").asText().strip());
+  }
+
+  private static void checkCounts(JsonNode study, String path, List<String> problems) {
+    JsonNode data = study.path("data");
+    atMost(study, "/training/batchSize", data.path("train"), "data.train", problems);
+    for (String measure : List.of("jacobian", "logitJacobian")) {
+      String split = study.at("/measures/" + measure + "/split").asText();
+      atMost(study, "/measures/" + measure + "/count", data.path(split), "data." + split, problems);
+    }
+  }
+
+  /** Refuses a number greater than another one, where both are given. */
+  private static void atMost(
+      JsonNode study, String pointer, JsonNode limit, String limitPath, List<String> problems) {
+    JsonNode value = study.at(pointer);
+    if (limit.isNumber() && value.asLong() > limit.asLong()) {
+      problems.add(
+          Schema.mismatch(
+              pointer.substring(1).replace('/', '.'),
+              "≤ %s, %s".formatted(limitPath, limit),
+              value));
+    }
+  }
+
+  static ObjectSchema schema() {
+    return ROOT;
+  }
+
+  static Configuration load(Path file, List<String> overrides) {
+    List<String> problems = new ArrayList<>();
+    JsonNode found = read(file);
+    if (found.isObject()) {
+      overrides.forEach(assignment -> override((ObjectNode) found, assignment, problems));
+    }
+    JsonNode complete = ROOT.resolve(found, "", problems);
+    if (!problems.isEmpty()) {
+      String set = overrides.isEmpty() ? "" : " with --set " + String.join(" --set ", overrides);
+      throw new RequestException(
+          "%s%s: %s\n  %s\nEvery key is explained in configs/README.md."
+              .formatted(
+                  file,
+                  set,
+                  problems.size() == 1 ? "1 problem" : problems.size() + " problems",
+                  String.join("\n  ", problems)));
+    }
+    return MAPPER.convertValue(complete, Configuration.class);
+  }
+
+  private static JsonNode read(Path file) {
+    if (!Files.exists(file)) {
+      throw new RequestException(file + ": no such file; expected a configuration in JSON");
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new RequestException(file + ": not a file; expected a configuration in JSON");
+    }
+    try {
+      return MAPPER.readTree(Files.readAllBytes(file));
+    } catch (JsonProcessingException e) {
+      throw new RequestException(
+          "%s, line %d, column %d: not valid JSON: %s"
+              .formatted(
+                  file,
+                  e.getLocation().getLineNr(),
+                  e.getLocation().getColumnNr(),
+                  e.getOriginalMessage()),
+          e);
+    } catch (IOException e) {
+      throw new RequestException("%s: cannot be read: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Puts the value of {@code key=value} in its place, making sections that are not there. */
+  private static void override(ObjectNode root, String assignment, List<String> problems) {
+    int equals = assignment.indexOf('=');
+    if (equals < 1) {
+      problems.add("--set " + assignment + ": expected key=value, such as seed=7");
+      return;
+    }
+    String path = assignment.substring(0, equals).strip();
+    String[] steps = path.replaceAll("\\[(\\d+)\\]", ".$1").split("\\.", -1);
+    JsonNode at = root;
+    for (int i = 0; i < steps.length - 1 && at != null; i++) {
+      JsonNode child = at.isArray() ? at.get(index(steps[i])) : at.get(steps[i]);
+      if (child == null || child.isNull()) {
+        child = index(steps[i + 1]) < 0 ? MAPPER.createObjectNode() : MAPPER.createArrayNode();
+        child = put(at, steps[i], child) ? child : null;
+      }
+      at = child;
+    }
+    if (at == null || !put(at, steps[steps.length - 1], value(assignment.substring(equals + 1)))) {
+      problems.add(
+          "--set %s: expected a key, or an index up to the length of its list, found no such place"
+              .formatted(path));
+    }
+  }
+
+  private static boolean put(JsonNode parent, String step, JsonNode value) {
+    if (parent.isObject()) {
+      ((ObjectNode) parent).set(step, value);
+      return true;
+    }
+    int index = index(step);
+    if (!parent.isArray() || index < 0 || index > parent.size()) {
+      return false;
+    }
+    if (index == parent.size()) {
+      ((ArrayNode) parent).add(value);
+    } else {
+      ((ArrayNode) parent).set(index, value);
+    }
+    return true;
+  }
+
+  /** The list index that a step of a path names, or −1. */
+  private static int index(String step) {
+    return step.matches("\\d{1,9}") ? Integer.parseInt(step) : -1;
+  }
+
+  private static JsonNode value(String text) {
+    try {
+      JsonNode value = MAPPER.readTree(text);
+      return value.isMissingNode() ? TextNode.valueOf(text) : value;
+    } catch (JsonProcessingException e) {
+      return TextNode.valueOf(text);
+    }
+  }
+
+  static String json(Configuration configuration) {
+    DefaultPrettyPrinter printer =
+        new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n"));
+    try {
+      return MAPPER.writer(printer).writeValueAsString(configuration) + "\n";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a configuration that is not JSON", e);
+    }
+  }
+}

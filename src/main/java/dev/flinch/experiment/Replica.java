@@ -1,0 +1,99 @@
+package dev.flinch.experiment;
+
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Shape;
+import dev.flinch.network.Architecture;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * One network of a study.
+ *
+ * @param id unique in the study, such as {@code 3x100-true-s1}: the shape, the factors that take
+ *     several values, and the seed; letters, digits, hyphens and underscores only, so it can name a
+ *     file and begin the name of a tensor
+ * @param seed keys the initial weights and the order of the mini-batches
+ */
+public record Replica(
+    String id,
+    Shape shape,
+    Activation activation,
+    boolean biases,
+    double initScale,
+    double learningRate,
+    Labels labels,
+    long seed) {
+  private static final int LONGEST_SHAPE = 60;
+
+  /** The network's architecture between inputs and classes that the data decides. */
+  public Architecture architecture(int inputs, int classes) {
+    return new Architecture(
+        Stream.of(Stream.of(inputs), shape.hidden().stream(), Stream.of(classes))
+            .flatMap(s -> s)
+            .collect(Collectors.toUnmodifiableList()),
+        activation,
+        biases);
+  }
+
+  static List<Replica> all(Configuration study) {
+    Configuration.Networks networks = study.networks();
+    Configuration.Training training = study.training();
+    List<Replica> all = new ArrayList<>();
+    for (Shape shape : networks.shapes()) {
+      for (Activation activation : networks.activations()) {
+        for (double initScale : networks.initScales()) {
+          for (double learningRate : training.learningRates()) {
+            for (Labels labels : training.labels()) {
+              for (long seed : networks.seeds()) {
+                String id =
+                    shapeName(shape, networks.shapes())
+                        + part(networks.activations(), activation.label().toLowerCase(Locale.ROOT))
+                        + part(networks.initScales(), "i" + exact(initScale))
+                        + part(training.learningRates(), "lr" + exact(learningRate))
+                        + part(training.labels(), labels.toString())
+                        + "-s"
+                        + seed;
+                all.add(
+                    new Replica(
+                        id,
+                        shape,
+                        activation,
+                        networks.biases(),
+                        initScale,
+                        learningRate,
+                        labels,
+                        seed));
+              }
+            }
+          }
+        }
+      }
+    }
+    return List.copyOf(all);
+  }
+
+  private static String part(List<?> values, String name) {
+    return values.size() > 1 ? "-" + name : "";
+  }
+
+  private static String shapeName(Shape shape, List<Shape> shapes) {
+    if (shape.isUniform()) {
+      return shape.depth() + "x" + shape.hidden().get(0);
+    }
+    String widths = shape.hidden().stream().map(String::valueOf).collect(Collectors.joining("_"));
+    // File systems limit names to 255 bytes; the place in the list is unique too.
+    return widths.length() <= LONGEST_SHAPE ? widths : "shape" + shapes.indexOf(shape);
+  }
+
+  /** All digits without a point: 0.005 is {@code 5e-3}. */
+  private static String exact(double value) {
+    BigDecimal decimal = BigDecimal.valueOf(value).stripTrailingZeros();
+    String digits = decimal.unscaledValue().toString();
+    return decimal.scale() == 0 ? digits : digits + "e" + -decimal.scale();
+  }
+}

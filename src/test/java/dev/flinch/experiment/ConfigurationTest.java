@@ -1,0 +1,327 @@
+package dev.flinch.experiment;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.flinch.base.RequestException;
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.Anchors;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Shape;
+import dev.flinch.network.Architecture;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ConfigurationTest {
+  private static final String SMALLEST =
+      """
+      {"title": "t", "data": {"dataset": "glyphs"},
+       "networks": {"shapes": [{"depth": 2, "width": 8}]}, "training": {"learningRates": [0.1]}}
+      """;
+
+  @TempDir Path folder;
+
+  private Configuration load(String json, String... overrides) {
+    Path file = folder.resolve("study.json");
+    try {
+      Files.writeString(file, json);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    return Configuration.load(file, List.of(overrides));
+  }
+
+  private String refusal(String json, String... overrides) {
+    return assertThrows(RequestException.class, () -> load(json, overrides)).getMessage();
+  }
+
+  private static List<String> problems(String refusal) {
+    return refusal.lines().filter(l -> l.startsWith("  ")).map(String::strip).toList();
+  }
+
+  static List<Path> shippedFiles() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("configs"))) {
+      return files.filter(f -> f.toString().endsWith(".json")).collect(Collectors.toList());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("shippedFiles")
+  void everyShippedConfigurationLoads(Path file) {
+    assertFalse(Configuration.load(file, List.of()).replicas().isEmpty());
+  }
+
+  @Test
+  void defaultsAreThoseOfTheDefinitions() {
+    Configuration study = load(SMALLEST);
+    assertNull(study.data().train());
+    assertEquals(List.of(Activation.RELU), study.networks().activations());
+    assertFalse(study.networks().biases());
+    assertEquals(0.1, study.training().decayFactor());
+    assertEquals(500, study.training().decayEpochs());
+    assertEquals(Configuration.Split.TEST, study.measures().jacobian().split());
+    assertNull(study.measures().logitJacobian());
+    assertEquals(1, study.replicas().size());
+  }
+
+  @ParameterizedTest
+  @MethodSource("shippedFiles")
+  void resolvedConfigurationLoadsToAnEqualOne(Path file) {
+    Configuration study = Configuration.load(file, List.of());
+    assertEquals(study, load(study.toJson()));
+    assertEquals(study.toJson(), load(study.toJson()).toJson());
+  }
+
+  @Test
+  void everyKindOfTrajectoryAndShapeSurvivesResolving() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "networks.shapes=[{\"hidden\":[5,3]},{\"hidden\":[4,4]}]",
+            "measures.jacobian=null",
+            "measures.logitJacobian={}",
+            "measures.trajectories=[{\"kind\":\"through\",\"anchors\":[3,1,2]},"
+                + "{\"kind\":\"through\",\"anchors\":\"sameClass\",\"seed\":9},"
+                + "{\"kind\":\"random\"},{\"kind\":\"translation\",\"image\":4}]");
+    assertEquals(study, load(study.toJson()));
+    assertEquals(
+        new Anchors(null, List.of(3, 1, 2)), study.measures().trajectories().get(0).anchors());
+    assertNull(study.measures().trajectories().get(0).seed());
+    assertEquals(9, study.measures().trajectories().get(1).seed());
+    assertEquals(1 << 20, study.measures().trajectories().get(2).points());
+    assertEquals(4, study.measures().trajectories().get(3).image());
+    assertNull(study.measures().jacobian());
+    assertTrue(study.toJson().contains("\"depth\" : 3"), study.toJson());
+  }
+
+  @Test
+  void allProblemsAreReportedAtOnceEachWithItsPath() {
+    String refusal =
+        refusal(
+            """
+            {
+              "titel": "x",
+              "seed": -1,
+              "data": {"dataset": "glyphs", "train": 100, "test": "all", "crop": 0},
+              "networks": {
+                "shapes": [{"depth": 1, "width": 0}, {"depth": 3, "hidden": [4]}, {}, 7],
+                "activations": ["relux"],
+                "initScales": [],
+                "seeds": [1, 2.5, 1]
+              },
+              "training": {
+                "learningRates": [0.1, -0.1, "0.2"],
+                "learningRate": 1,
+                "batchSize": 256,
+                "stop": {"epochs": null, "trainAccuracy": 1.5}
+              },
+              "measures": {
+                "jacobian": {"split": "train", "count": 101},
+                "trajectories": [
+                  {"kind": "through", "anchors": [1, 1, 2, 3], "points": 0},
+                  {"kind": "random", "image": 3, "points": 10},
+                  {"kind": "through", "anchors": 5}
+                ]
+              }
+            }
+            """);
+    assertTrue(refusal.startsWith(folder.resolve("study.json") + ": 28 problems\n"), refusal);
+    assertEquals(
+        List.of(
+            "titel: unknown key; did you mean title?",
+            "title: expected text, found nothing",
+            "seed: expected ≥ 0, found -1",
+            "data.test: expected integer ≥ 1 or null, found \"all\"",
+            "data.crop: expected integer ≥ 1 or null, found 0",
+            "networks.shapes[0].depth: expected ≥ 2, found 1",
+            "networks.shapes[0].width: expected ≥ 1, found 0",
+            "networks.shapes[1].depth: expected only without hidden, found 3",
+            "networks.shapes[2].depth: expected integer from 2 to 10000, found nothing",
+            "networks.shapes[2].width: expected integer ≥ 1, found nothing",
+            "networks.shapes[3]: expected object, found 7",
+            "networks.activations[0]: expected \"ReLU\" or \"ReLU6\" or \"HardTanh\" or"
+                + " \"HardSigmoid\" or \"Tanh\", found \"relux\"; did you mean ReLU?",
+            "networks.initScales: expected at least one entry, found 0",
+            "networks.seeds[1]: expected integer ≥ 0, found 2.5",
+            "networks.seeds[2]: expected no entry twice, found 1, as in networks.seeds[0]",
+            "training.learningRate: unknown key; did you mean learningRates?",
+            "training.learningRates[1]: expected > 0, found -0.1",
+            "training.learningRates[2]: expected number > 0, found \"0.2\"",
+            "training.stop.trainAccuracy: expected number > 0 and ≤ 1 or null, found 1.5",
+            "training.stop: expected a limit in epochs or steps, found neither",
+            "measures.trajectories[0].anchors: expected 3 entries, found 4",
+            "measures.trajectories[0].anchors[1]: expected no entry twice, found 1, as in"
+                + " measures.trajectories[0].anchors[0]",
+            "measures.trajectories[0].points: expected ≥ 1, found 0",
+            "measures.trajectories[1].image: expected only with kind translation, found 3",
+            "measures.trajectories[1].bins: expected ≤ points, 10, found 60",
+            "measures.trajectories[2].anchors: expected \"sameClass\" or \"differentClasses\" or"
+                + " list of 3: each integer ≥ 0, found 5",
+            "training.batchSize: expected ≤ data.train, 100, found 256",
+            "measures.jacobian.count: expected ≤ data.train, 100, found 101"),
+        problems(refusal));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {"title": "x",\\n "data" 3}      | line 2, column
+          {"title": "x", "title": "y"}     | Duplicate field 'title'
+          {"title": "x"} {}                | Trailing token
+          {"title": "x"                    | line 1, column
+          [1, 2]                           | expected object, found [1,2]
+          ''                               | expected object
+          """)
+  void malformedJsonIsRefusedWithItsPlace(String json, String expected) {
+    String refusal = refusal(json.replace("\\n", "\n"));
+    assertTrue(refusal.contains(expected), refusal);
+    assertTrue(refusal.startsWith(folder.resolve("study.json").toString()), refusal);
+  }
+
+  @Test
+  void missingFilesAndFoldersAreRefused() {
+    Path missing = folder.resolve("none.json");
+    assertTrue(
+        assertThrows(RequestException.class, () -> Configuration.load(missing, List.of()))
+            .getMessage()
+            .startsWith(missing + ": no such file"));
+    assertTrue(
+        assertThrows(RequestException.class, () -> Configuration.load(folder, List.of()))
+            .getMessage()
+            .startsWith(folder + ": not a file"));
+  }
+
+  @Test
+  void overridesGoBeforeTheFile() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "title=Two words = one",
+            "training.optimizer=adam",
+            "training.stop.steps=5",
+            "networks.shapes[0].width=16",
+            "networks.shapes.1={\"depth\":3,\"width\":7}",
+            "networks.seeds=[4,5]",
+            "networks.seeds[2]=6",
+            "measures.logitJacobian.count=3");
+    assertEquals("Two words = one", study.title());
+    assertEquals(Configuration.Optimizer.ADAM, study.training().optimizer());
+    assertEquals(new Configuration.Stop(100, 5L, 1.0), study.training().stop());
+    assertEquals(
+        List.of(new Shape(List.of(16)), new Shape(List.of(7, 7))), study.networks().shapes());
+    assertEquals(List.of(4L, 5L, 6L), study.networks().seeds());
+    assertEquals(3, study.measures().logitJacobian().count());
+  }
+
+  @Test
+  void wrongOverridesAreReportedWithTheRest() {
+    assertEquals(
+        List.of(
+            "--set seed: expected key=value, such as seed=7",
+            "--set networks.shapes[3].depth: expected a key, or an index up to the length of its"
+                + " list, found no such place",
+            "--set title.sub: expected a key, or an index up to the length of its list, found no"
+                + " such place",
+            "training.optimiser: unknown key; did you mean optimizer?",
+            "training.batchSize: expected integer ≥ 1, found \"many\""),
+        problems(
+            refusal(
+                SMALLEST,
+                "seed",
+                "networks.shapes[3].depth=2",
+                "title.sub=1",
+                "training.optimiser=SGD",
+                "training.batchSize=many")));
+  }
+
+  @Test
+  void equalShapesInDifferentWordsAreRepeated() {
+    String refusal = refusal(SMALLEST, "networks.shapes.1={\"hidden\":[8]}");
+    assertTrue(refusal.contains("networks.shapes[1]: expected no entry twice"), refusal);
+  }
+
+  @Test
+  void numbersBeyondTheirRangeAreRefusedNotWrapped() {
+    assertEquals(
+        List.of(
+            "seed: expected ≤ 9223372036854775807, found 9223372036854775808",
+            "training.learningRates[0]: expected number > 0, found Infinity",
+            "training.batchSize: expected ≤ 2147483647, found 2147483648"),
+        problems(
+            refusal(
+                SMALLEST,
+                "seed=9223372036854775808",
+                "training.learningRates[0]=1e999",
+                "training.batchSize=2147483648")));
+  }
+
+  @Test
+  void replicasAreTheCrossProductWithUniqueNames() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "networks.shapes=[{\"depth\":2,\"width\":8},{\"hidden\":[5,3]}]",
+            "networks.activations=[\"ReLU\",\"Tanh\"]",
+            "networks.initScales=[0.5,1,10]",
+            "training.learningRates=[0.005,0.0125]",
+            "training.labels=[\"true\",\"random\"]",
+            "networks.seeds=[0,7]");
+    List<Replica> replicas = study.replicas();
+    assertEquals(2 * 2 * 3 * 2 * 2 * 2, replicas.size());
+    assertEquals("2x8-relu-i5e-1-lr5e-3-true-s0", replicas.get(0).id());
+    assertEquals("2x8-relu-i5e-1-lr5e-3-true-s7", replicas.get(1).id());
+    assertEquals("5_3-tanh-i1e1-lr125e-4-random-s7", replicas.get(95).id());
+    assertEquals(Labels.RANDOM, replicas.get(95).labels());
+    assertEquals(0.0125, replicas.get(95).learningRate());
+    List<String> ids = replicas.stream().map(Replica::id).toList();
+    assertEquals(ids.size(), new HashSet<>(ids).size());
+    assertTrue(ids.stream().allMatch(id -> id.matches("[a-z0-9_-]+")), ids.toString());
+  }
+
+  @Test
+  void namesHoldNoFactorOfOneValue() {
+    assertEquals("2x8-s1", load(SMALLEST).replicas().get(0).id());
+  }
+
+  @Test
+  void stacksHoldOneArchitectureEachAndEveryReplicaOnce() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "networks.shapes=[{\"depth\":2,\"width\":8},{\"depth\":3,\"width\":8}]",
+            "training.labels=[\"true\",\"random\"]",
+            "networks.seeds=[1,2,3]");
+    List<Stack> stacks = study.stacks();
+    assertEquals(2, stacks.size());
+    assertEquals(
+        Architecture.uniform(784, 3, 8, 10, Activation.RELU), stacks.get(1).architecture(784, 10));
+    assertEquals(study.replicas(), stacks.stream().flatMap(s -> s.replicas().stream()).toList());
+  }
+
+  @Test
+  void longListsOfWidthsKeepNamesShort() {
+    String widths =
+        Stream.iterate(1, i -> i + 1)
+            .limit(65)
+            .map(String::valueOf)
+            .collect(Collectors.joining(","));
+    assertEquals(
+        "shape1-s1",
+        load(SMALLEST, "networks.shapes.1={\"hidden\":[" + widths + "]}").replicas().get(1).id());
+  }
+}
