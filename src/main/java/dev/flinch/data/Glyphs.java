@@ -128,9 +128,9 @@ public final class Glyphs {
   private byte[] draw(int digit) {
     List<Stroke[]> ways = WAYS.get(digit);
     Hand hand = new Hand();
-    double radius = between(0.7, 1.7);
+    double radius = between(0.8, 1.7);
     for (Stroke stroke : ways.get(uniform.nextInt(ways.size()))) {
-      pen(hand, curve(jittered(stroke, 0.07)), radius, 1);
+      pen(hand, curve(jittered(stroke, 0.06)), radius, 1);
     }
     int strays = uniform.nextInt(3);
     for (int i = 0; i < strays; i++) {
@@ -183,12 +183,12 @@ public final class Glyphs {
 
   /** One writer's way of placing the digit: an affine map to pixels and a smooth warp. */
   private final class Hand {
-    private final double slant = 0.25 * normal.sample();
-    private final double turn = 0.12 * normal.sample();
-    private final double width = between(6, 10.5);
-    private final double height = between(7.5, 10.5);
-    private final double x = 13.5 + between(-2.5, 2.5);
-    private final double y = 13.5 + between(-2.5, 2.5);
+    private final double slant = 0.22 * normal.sample();
+    private final double turn = 0.1 * normal.sample();
+    private final double width = between(6.5, 10);
+    private final double height = between(8, 10.5);
+    private final double x = 13.5 + between(-1.8, 1.8);
+    private final double y = 13.5 + between(-1.8, 1.8);
     // Two waves for each coordinate: amplitude, phase, and the waves' numbers along x and y.
     private final double[][] waves =
         IntStream.range(0, 4)
@@ -256,7 +256,7 @@ public final class Glyphs {
     double contrast = between(120, 195);
     double slopeX = 1.5 * normal.sample();
     double slopeY = 1.5 * normal.sample();
-    double noise = between(5, 35);
+    double noise = between(4, 26);
     byte[] bytes = new byte[ink.length];
     for (int i = 0; i < bytes.length; i++) {
       double light =
