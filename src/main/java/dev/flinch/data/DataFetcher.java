@@ -10,6 +10,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -19,6 +20,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
@@ -38,6 +40,7 @@ import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
  */
 public final class DataFetcher {
   private static final String PART = ".part";
+  private static final int TRIES_PER_MIRROR = 10;
   private static final int HTTP_PARTIAL = 206;
   private static final int HTTP_RANGE = 416;
 
@@ -71,6 +74,7 @@ public final class DataFetcher {
     // Follows at most five redirects, and none from https to http.
     client =
         HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
             .followRedirects(HttpClient.Redirect.NORMAL)
             .connectTimeout(patience)
             .build();
@@ -99,8 +103,8 @@ public final class DataFetcher {
       Files.createDirectories(folder);
       for (PublishedFile file : published.get(name)) {
         Path target = folder.resolve(file.name());
+        requireSpace(folder, file);
         if (!Files.exists(target)) {
-          requireSpace(folder, file);
           fetch(file, target);
         }
         if (file.isArchive()) {
@@ -119,22 +123,28 @@ public final class DataFetcher {
               .formatted(e.getFile(), e),
           e);
     }
+    if (!DataSets.entry(name, dataDirectory).found()) {
+      throw new IOException(
+          "%s: what was fetched lacks files of %s; its publisher seems to have changed it"
+              .formatted(folder, name));
+    }
     return folder;
   }
 
-  /** An archive and what it holds lie side by side for a while, so it takes a good two sizes. */
+  /** What an archive holds lies beside it for a while, and is about as large as it. */
   private static void requireSpace(Path folder, PublishedFile file) throws IOException {
-    long needed = (file.isArchive() ? 5 : 2) * (file.bytes() / 2);
+    long have = size(folder.resolve(file.name())) + size(folder.resolve(file.name() + PART));
+    long needed = file.bytes() - have + (file.isArchive() ? file.bytes() / 2 * 3 : 0);
     long free = Files.getFileStore(folder).getUsableSpace();
     if (free < needed) {
-      throw full(folder, file, free + " bytes are free of the " + needed + " needed", null);
+      throw noRoom(folder, file, free + " bytes are free of the " + needed + " needed", null);
     }
   }
 
-  private static RequestException full(
+  private static RequestException noRoom(
       Path folder, PublishedFile file, String found, IOException cause) {
     return new RequestException(
-        "%s: no room for %s (%s); free some, or choose another folder with --data-dir"
+        "%s: cannot write %s there (%s); free some room, or choose another folder with --data-dir"
             .formatted(folder, file.name(), found),
         cause);
   }
@@ -145,19 +155,19 @@ public final class DataFetcher {
     for (URI mirror : file.mirrors()) {
       URI address = mirror.resolve(file.name());
       boolean again = true;
-      while (again) {
+      for (int attempt = 0; again && attempt < TRIES_PER_MIRROR; attempt++) {
         long before = size(part);
         try {
           transfer(file, address, part);
           requireChecksum(file, part);
-          try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
-            channel.force(true);
-          }
-          Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+          settle(part, target);
           return;
         } catch (FileSystemException e) {
           throw e;
         } catch (IOException e) {
+          if (Thread.interrupted() || e.getCause() instanceof InterruptedException) {
+            throw (InterruptedException) new InterruptedException().initCause(e);
+          }
           failures.add("%s: %s".formatted(address, e.getMessage() == null ? e : e.getMessage()));
           // What came before may be what was wrong, and what came now need not come again.
           long now = size(part);
@@ -170,8 +180,16 @@ public final class DataFetcher {
             .formatted(file.name(), String.join("\n  ", failures)));
   }
 
-  private static long size(Path part) throws IOException {
-    return Files.exists(part) ? Files.size(part) : 0;
+  private static long size(Path file) throws IOException {
+    return Files.exists(file) ? Files.size(file) : 0;
+  }
+
+  /** Gives a file its name once its bytes are on the disk. */
+  private static void settle(Path file, Path target) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+    Files.move(file, target, StandardCopyOption.ATOMIC_MOVE);
   }
 
   private static void requireChecksum(PublishedFile file, Path part) throws IOException {
@@ -252,7 +270,15 @@ public final class DataFetcher {
         if (count < 0) {
           throw new IOException("ended after %d of %d bytes".formatted(done, file.bytes()));
         }
-        write(channel, ByteBuffer.wrap(buffer, 0, count), part, file);
+        try {
+          for (ByteBuffer b = ByteBuffer.wrap(buffer, 0, count); b.hasRemaining(); ) {
+            channel.write(b);
+          }
+        } catch (ClosedByInterruptException e) {
+          throw e;
+        } catch (IOException e) {
+          throw noRoom(part.getParent(), file, e.getMessage(), e);
+        }
         done += count;
         progress.report("fetching " + file.name(), done, file.bytes());
       }
@@ -261,36 +287,49 @@ public final class DataFetcher {
     }
   }
 
-  /** Writes all of it; a disk that takes no more is full. */
-  private static void write(FileChannel channel, ByteBuffer bytes, Path part, PublishedFile file) {
-    try {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-    } catch (IOException e) {
-      throw full(part.getParent(), file, e.getMessage(), e);
-    }
-  }
-
   /**
-   * Unpacks an archive beside itself: first into a folder of its own, so what gets its right name
-   * is whole.
+   * Unpacks an archive beside itself: into a folder of its own first, so nothing gets its name
+   * before all of it has come out.
    */
   private static void unpack(Path archive) throws IOException {
     Path folder = archive.getParent();
     Path unpacked = folder.resolve(archive.getFileName() + ".unpacked");
     deleteTree(unpacked);
     Files.createDirectory(unpacked);
+    try {
+      unpack(archive, unpacked);
+      try (Stream<Path> paths = Files.walk(unpacked)) {
+        for (Path path : paths.toList()) {
+          Path target = folder.resolve(unpacked.relativize(path));
+          if (Files.isDirectory(path)) {
+            Files.createDirectories(target);
+          } else {
+            settle(path, target);
+          }
+        }
+      }
+    } catch (FileSystemException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new IOException(
+          "%s cannot be unpacked (%s); make sure that the disk is not full, and try again"
+              .formatted(archive, e.getMessage()),
+          e);
+    } finally {
+      deleteTree(unpacked);
+    }
+  }
+
+  private static void unpack(Path archive, Path into) throws IOException {
     try (TarArchiveInputStream tar =
         new TarArchiveInputStream(
             new GzipCompressorInputStream(
                 new BufferedInputStream(Files.newInputStream(archive), 1 << 16)))) {
       for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        Path target = unpacked.resolve(entry.getName()).normalize();
-        if (!target.startsWith(unpacked) || !entry.isDirectory() && !entry.isFile()) {
+        Path target = into.resolve(entry.getName()).normalize();
+        if (!target.startsWith(into) || entry.isLink() || entry.isSymbolicLink()) {
           throw new IOException(
-              "%s: entry %s is not a plain file or folder within the archive: nothing of it is kept"
-                  .formatted(archive, entry.getName()));
+              "its entry %s leads out of it or is a link".formatted(entry.getName()));
         }
         if (entry.isDirectory()) {
           Files.createDirectories(target);
@@ -299,22 +338,13 @@ public final class DataFetcher {
           Files.copy(tar, target);
         }
       }
-      try (Stream<Path> tops = Files.list(unpacked)) {
-        for (Path top : tops.toList()) {
-          Path target = folder.resolve(top.getFileName());
-          deleteTree(target);
-          Files.move(top, target, StandardCopyOption.ATOMIC_MOVE);
-        }
-      }
-    } finally {
-      deleteTree(unpacked);
     }
   }
 
   private static void deleteTree(Path root) throws IOException {
     if (Files.exists(root)) {
       try (Stream<Path> paths = Files.walk(root)) {
-        for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {
+        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
           Files.delete(path);
         }
       }
