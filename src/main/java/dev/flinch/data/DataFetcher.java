@@ -5,6 +5,7 @@ import dev.flinch.base.RequestException;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -19,14 +20,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
@@ -151,7 +154,7 @@ public final class DataFetcher {
 
   private void fetch(PublishedFile file, Path target) throws IOException, InterruptedException {
     Path part = target.resolveSibling(target.getFileName() + PART);
-    List<String> failures = new ArrayList<>();
+    Set<String> failures = new LinkedHashSet<>();
     for (URI mirror : file.mirrors()) {
       URI address = mirror.resolve(file.name());
       boolean again = true;
@@ -168,7 +171,8 @@ public final class DataFetcher {
           if (Thread.interrupted() || e.getCause() instanceof InterruptedException) {
             throw (InterruptedException) new InterruptedException().initCause(e);
           }
-          failures.add("%s: %s".formatted(address, e.getMessage() == null ? e : e.getMessage()));
+          failures.add(
+              address + ": " + (e instanceof ConnectException ? "no connection" : e.getMessage()));
           // What came before may be what was wrong, and what came now need not come again.
           long now = size(part);
           again = now > before || before > 0 && now == 0;
@@ -246,29 +250,35 @@ public final class DataFetcher {
         FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       channel.truncate(from).position(from);
       byte[] buffer = new byte[1 << 16];
+      AtomicBoolean silent = new AtomicBoolean();
       long done = from;
       while (done < file.bytes()) {
         // The client's own timeout ends with the headers; closing the body wakes a read that hangs.
         Future<?> alarm =
             watch.schedule(
                 () -> {
+                  silent.set(true);
                   body.close();
                   return null;
                 },
                 patience.toMillis(),
                 TimeUnit.MILLISECONDS);
-        int count;
+        int count = -1;
+        IOException reason = null;
         try {
           count = body.read(buffer, 0, (int) Math.min(buffer.length, file.bytes() - done));
         } catch (IOException e) {
-          throw alarm.isDone()
-              ? new IOException("sent nothing for " + patience.toMillis() + " ms", e)
-              : e;
-        } finally {
-          alarm.cancel(false);
+          reason = e;
         }
+        alarm.cancel(false);
         if (count < 0) {
-          throw new IOException("ended after %d of %d bytes".formatted(done, file.bytes()));
+          throw new IOException(
+              "%s after %d of %d bytes"
+                  .formatted(
+                      silent.get() ? "silent for " + patience.toMillis() + " ms" : "broke off",
+                      done,
+                      file.bytes()),
+              reason == null ? null : reason.getCause());
         }
         try {
           for (ByteBuffer b = ByteBuffer.wrap(buffer, 0, count); b.hasRemaining(); ) {

@@ -75,9 +75,11 @@ final class DataFile implements AutoCloseable {
   }
 
   private int read(byte[] bytes) {
-    if (offset + bytes.length > Runtime.getRuntime().maxMemory()) {
+    // A small gzip can unpack to more than any memory; what is read is kept, and is not all there
+    // is.
+    if (offset + bytes.length > Runtime.getRuntime().maxMemory() / 2) {
       throw new RequestException(
-          "%s: its content does not fit this process's memory of %d MiB: run with more (java -Xmx)"
+          "%s: its content takes more than half of this process's memory of %d MiB: run with more (java -Xmx)"
               .formatted(path, Runtime.getRuntime().maxMemory() >> 20));
     }
     try {

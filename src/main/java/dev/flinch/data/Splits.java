@@ -24,12 +24,11 @@ public record Splits(LabelledImages train, LabelledImages validation, LabelledIm
     LabelledImages all = data.train();
     if (train < 1 || validation < 0 || (long) train + validation > all.count()) {
       throw new RequestException(
-          "%s has %d images: expected to be asked for 1 or more to train on and 0 or more to validate on, not more in sum; found %d and %d"
+          "%s has %d images: expected at most so many, 1 or more to train on and 0 or more to validate on, found %d and %d"
               .formatted(all.name(), all.count(), train, validation));
     }
     int[] order =
-        RandomStreams.permutation(
-            RandomStreams.stream(seed, Purpose.SUBSET, 0, 0), data.train().count());
+        RandomStreams.permutation(RandomStreams.stream(seed, Purpose.SUBSET, 0, 0), all.count());
     return new Splits(
         all.subset(all.name(), Arrays.copyOf(order, train)),
         all.subset(
