@@ -6,4 +6,10 @@ public record ImageShape(int channels, int height, int width) {
   public int size() {
     return channels * height * width;
   }
+
+  /** Such as {@code 3 × 32 × 32}. */
+  @Override
+  public String toString() {
+    return channels + " × " + height + " × " + width;
+  }
 }

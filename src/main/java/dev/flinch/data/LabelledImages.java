@@ -1,6 +1,10 @@
 package dev.flinch.data;
 
+import dev.flinch.base.RandomStreams;
+import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.base.RequestException;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -13,31 +17,68 @@ public final class LabelledImages {
   private final String name;
   private final ImageShape shape;
   private final int classes;
-  private final byte[][] pixels;
   private final int[] labels;
+  private final IntFunction<byte[]> pixels;
 
   /**
+   * Images that are all there.
+   *
    * @param name how messages call this split, such as {@code mnist test}
    * @param pixels {@code [image][d]}, each byte unsigned, ordered as {@link ImageShape} says
    * @param labels a class in 0 … classes − 1 for each image
    */
   public LabelledImages(String name, ImageShape shape, int classes, byte[][] pixels, int[] labels) {
+    this(name, shape, classes, labels, image -> pixels[image]);
     if (pixels.length != labels.length) {
       throw new IllegalArgumentException(
           "%s: %d images but %d labels".formatted(name, pixels.length, labels.length));
     }
-    for (int i = 0; i < labels.length; i++) {
-      if (labels[i] < 0 || labels[i] >= classes || pixels[i].length != shape.size()) {
+    for (int i = 0; i < pixels.length; i++) {
+      if (pixels[i].length != shape.size()) {
         throw new IllegalArgumentException(
-            "%s: image %d has label %d of %d classes and %d components of %d"
-                .formatted(name, i, labels[i], classes, pixels[i].length, shape.size()));
+            "%s: image %d has %d components of %d"
+                .formatted(name, i, pixels[i].length, shape.size()));
+      }
+    }
+  }
+
+  private LabelledImages(
+      String name, ImageShape shape, int classes, int[] labels, IntFunction<byte[]> pixels) {
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] < 0 || labels[i] >= classes) {
+        throw new IllegalArgumentException(
+            "%s: image %d has label %d of %d classes".formatted(name, i, labels[i], classes));
       }
     }
     this.name = name;
     this.shape = shape;
     this.classes = classes;
-    this.pixels = pixels;
     this.labels = labels;
+    this.pixels = pixels;
+  }
+
+  /**
+   * Images that are made when they are first asked for, and kept from then on. Several threads may
+   * ask.
+   *
+   * @param make from an index to d bytes, equal whenever it is called with an equal index
+   */
+  static LabelledImages lazily(
+      String name, ImageShape shape, int classes, int[] labels, IntFunction<byte[]> make) {
+    AtomicReferenceArray<byte[]> made = new AtomicReferenceArray<>(labels.length);
+    return new LabelledImages(
+        name,
+        shape,
+        classes,
+        labels,
+        image -> {
+          byte[] bytes = made.get(image);
+          if (bytes == null) {
+            bytes = make.apply(image);
+            made.set(image, bytes);
+          }
+          return bytes;
+        });
   }
 
   public String name() {
@@ -67,12 +108,12 @@ public final class LabelledImages {
 
   /** The bytes of one image, not to be changed. */
   public byte[] pixels(int image) {
-    return pixels[image];
+    return pixels.apply(image);
   }
 
   /** Writes the normalised image to {@code out} from {@code at} on. */
   public void normalised(int image, float[] out, int at) {
-    byte[] bytes = pixels[image];
+    byte[] bytes = pixels.apply(image);
     long sum = 0;
     long squares = 0;
     for (byte b : bytes) {
@@ -100,24 +141,75 @@ public final class LabelledImages {
     for (int index : indices) {
       requireIndex(index);
     }
+    int[] chosen = indices.clone();
     return new LabelledImages(
         subsetName,
         shape,
         classes,
-        IntStream.of(indices).mapToObj(i -> pixels[i]).toArray(byte[][]::new),
-        IntStream.of(indices).map(i -> labels[i]).toArray());
+        IntStream.of(chosen).map(this::label).toArray(),
+        image -> pixels.apply(chosen[image]));
   }
 
-  /** The first {@code n} images. */
+  /** The first {@code n} images; refuses more than there are. */
   public LabelledImages first(int n) {
+    if (n < 1 || n > count()) {
+      throw new RequestException(
+          "%s has %d images: expected to be asked for 1 to %d of them, found %d"
+              .formatted(name, count(), count(), n));
+    }
     return n == count() ? this : subset(name, IntStream.range(0, n).toArray());
+  }
+
+  /**
+   * The central {@code side} × {@code side} components of every channel (Novak et al., §A.5.5: 24
+   * for CIFAR, d = 1728). Where the margins cannot be equal, the upper or left one is the smaller.
+   */
+  public LabelledImages crop(int side) {
+    int largest = Math.min(shape.height(), shape.width());
+    if (side < 1 || side > largest) {
+      throw new RequestException(
+          "crop of %s (%s): expected a side from 1 to %d, found %d"
+              .formatted(name, shape, largest, side));
+    }
+    if (side == shape.height() && side == shape.width()) {
+      return this;
+    }
+    ImageShape cropped = new ImageShape(shape.channels(), side, side);
+    int top = (shape.height() - side) / 2;
+    int left = (shape.width() - side) / 2;
+    return lazily(
+        name,
+        cropped,
+        classes,
+        labels,
+        image -> {
+          byte[] whole = pixels.apply(image);
+          byte[] part = new byte[cropped.size()];
+          for (int row = 0; row < shape.channels() * side; row++) {
+            int y = row / side * shape.height() + top + row % side;
+            System.arraycopy(whole, y * shape.width() + left, part, row * side, side);
+          }
+          return part;
+        });
+  }
+
+  /**
+   * The same images, each with a class drawn uniformly in place of its own. The class depends on
+   * the seed and the image's index alone, not on how many images there are.
+   */
+  public LabelledImages withRandomLabels(long seed) {
+    int[] drawn =
+        IntStream.range(0, count())
+            .map(i -> RandomStreams.stream(seed, Purpose.LABELS, 0, i).nextInt(classes))
+            .toArray();
+    return new LabelledImages(name + " with random labels", shape, classes, drawn, pixels);
   }
 
   /** Refuses an index that is not of this split. */
   public void requireIndex(int image) {
     if (image < 0 || image >= count()) {
       throw new RequestException(
-          "image %d of %s: expected an index from 0 to %d".formatted(image, name, count() - 1));
+          "image %d of %s: expected an index i with 0 ≤ i < %d".formatted(image, name, count()));
     }
   }
 }
