@@ -98,6 +98,7 @@ class FiguresTest {
     BufferedImage image = ImageIO.read(new ByteArrayInputStream(Files.readAllBytes(png)));
     assertEquals(1600, image.getWidth());
     assertEquals(0xFFFFFFFF, image.getRGB(0, 0));
+    // -Dfigures=FOLDER keeps them to be looked at.
     if (System.getProperty("figures") != null) {
       Path kept = Files.createDirectories(Path.of(System.getProperty("figures")));
       figure.write(kept.resolve(name + ".png"));
