@@ -6,12 +6,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A process that runs a study, and that says so and stands still at one report of progress, so that
- * a test can kill it there. Arguments: configuration, run folder, whether to resume, and the number
- * of the report, 0 for none.
+ * a test can kill it there. Arguments: configuration, run folder, whether to resume, a pattern of
+ * the task's name, and the units done.
  */
 final class StudyProcess {
   static final String HALTED = "halted";
@@ -19,11 +18,9 @@ final class StudyProcess {
   private StudyProcess() {}
 
   public static void main(String[] arguments) {
-    int last = Integer.parseInt(arguments[3]);
-    AtomicInteger reports = new AtomicInteger();
     Progress progress =
         (task, done, total) -> {
-          if (reports.incrementAndGet() == last) {
+          if (task.matches(arguments[3]) && done == Long.parseLong(arguments[4])) {
             System.out.println(HALTED);
             try {
               System.in.read();

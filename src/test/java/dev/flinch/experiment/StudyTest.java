@@ -339,10 +339,10 @@ class StudyTest {
   @Test
   void killedProcessesLeaveARunThatEndsAsIfItHadNotBeen() throws Exception {
     Path folder = temporary.resolve("run");
-    // In the first stack's training; in its measuring; in the second's training, just resumed.
-    int[] reports = {9, 16, 30};
-    for (int i = 0; i < reports.length; i++) {
-      Process process = process(folder, i > 0, reports[i]).start();
+    // In the first stack's training, in its measuring, and in the second's training.
+    List<String> tasks = List.of("training 2.8 .*", "Jacobian norms along .*", "training 7.5 .*");
+    for (int i = 0; i < tasks.size(); i++) {
+      Process process = process(folder, i > 0, tasks.get(i), i == 1 ? 12_000 : 9).start();
       try (BufferedReader lines =
           new BufferedReader(
               new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
@@ -356,18 +356,18 @@ class StudyTest {
       Files.writeString(folder.resolve("checkpoint.safetensors.part"), "cut sho");
       Files.writeString(folder.resolve("provenance.json.part"), "{");
     }
-    Process last = process(folder, true, 0).start();
+    Process last = process(folder, true, "none", 0).start();
     assertEquals(0, last.waitFor());
     assertSameAsUndisturbed(folder);
     JsonNode provenance = json(folder.resolve("provenance.json"));
-    assertEquals(reports.length, provenance.path("interrupted").size());
+    assertEquals(tasks.size(), provenance.path("interrupted").size());
   }
 
   @Test
   void aDiskThatIsFullFromTheStartIsLeftAsItWas() throws Exception {
     assumeTrue(Files.exists(Path.of("/bin/bash")), "needs bash to limit the size of files");
     Path folder = temporary.resolve("run");
-    ProcessBuilder java = process(folder, false, 0);
+    ProcessBuilder java = process(folder, false, "none", 0);
     List<String> limited =
         new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 0; exec \"$@\"", "bash"));
     limited.addAll(java.command());
@@ -383,7 +383,7 @@ class StudyTest {
     assertFalse(Files.exists(folder), output);
   }
 
-  private static ProcessBuilder process(Path folder, boolean resume, int report) {
+  private static ProcessBuilder process(Path folder, boolean resume, String task, long done) {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--add-modules",
@@ -395,7 +395,8 @@ class StudyTest {
             smallFile.toString(),
             folder.toString(),
             String.valueOf(resume),
-            String.valueOf(report))
+            task,
+            String.valueOf(done))
         .redirectError(ProcessBuilder.Redirect.INHERIT);
   }
 
