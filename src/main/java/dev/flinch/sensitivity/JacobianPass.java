@@ -125,7 +125,7 @@ final class JacobianPass implements AutoCloseable {
   }
 
   private Matrix errors(Lane lane, int layer, int rows, int columns) {
-    return Matrix.of(errors[lane.index()][layer % 2].data(), 0, rows, columns);
+    return Matrix.padded(errors[lane.index()][layer % 2].data(), rows, columns);
   }
 
   @Override

@@ -201,12 +201,12 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
         int[] perStep,
         int firstStep) {
       // One point more than steps: the last step's end.
-      Matrix z = Matrix.of(b.pair[0].data(), 0, steps + 1, architecture.rows(0));
+      Matrix z = Matrix.padded(b.pair[0].data(), steps + 1, architecture.rows(0));
       Matrix reference = b.firstReferences.rows(tileOfSegment, 1);
       firstLayer.preactivations(lane, replica, from, 1, reference, z);
       for (int l = 0; l < hidden; l++) {
         if (l > 0) {
-          Matrix next = Matrix.of(b.pair[l % 2].data(), 0, steps + 1, architecture.rows(l));
+          Matrix next = Matrix.padded(b.pair[l % 2].data(), steps + 1, architecture.rows(l));
           lane.gemm(false, z, true, stack.weights(l).replicas(replica, 1), 0, next);
           z = next;
         }

@@ -36,7 +36,7 @@ class JacobianNormsTest {
     int d = networks.get(0).architecture().inputs();
     try (Scope scope = new Scope(DEVICE);
         NetworkStack stack = new NetworkStack(DEVICE, networks)) {
-      Matrix x = scope.matrix(n, d);
+      Matrix x = Matrix.of(scope.floats((long) n * d), 0, n, d);
       DEVICE.upload(inputs, 0, x.data(), 0, n * d);
       return JacobianNorms.at(stack, x, jacobian, Progress.NONE);
     }

@@ -296,16 +296,16 @@ class TrainerTest {
   }
 
   @Test
-  void seventyLayersAndVeryWideOnesTrain() {
+  void sixtyFiveLayersAndWidth65536Train() {
     Integer[] deep = new Integer[66];
     Arrays.fill(deep, 16);
     deep[0] = 15;
     deep[65] = 4;
     for (Integer[] units : List.of(deep, new Integer[] {15, 65_536, 4})) {
       Network start = RandomNetworks.network(1, Activation.RELU, false, units);
-      Trained trained =
-          train(
-              DEVICE, settings(OptimizerRule.SGD, 41, new StopRule(2, 0, 2)), List.of(start), 1e-4);
+      StopRule stop = new StopRule(5, 0, 2);
+      TrainingSettings settings = new TrainingSettings(OptimizerRule.SGD, 41, 0.1, 500, stop);
+      Trained trained = train(DEVICE, settings, List.of(start), units.length > 3 ? 1e-3 : 1e-5);
       assertEquals(List.of(Outcome.COMPLETED), trained.outcomes());
       assertTrue(trained.history().get(4).loss() < trained.history().get(0).loss());
     }

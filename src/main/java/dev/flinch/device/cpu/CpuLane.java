@@ -136,7 +136,7 @@ final class CpuLane implements Lane {
           to.at(),
           4 * h.stride(),
           z.rows(),
-          z.columns());
+          bias == null ? wholeVectors(z, h) : z.columns());
     }
   }
 
@@ -161,7 +161,7 @@ final class CpuLane implements Lane {
           to.at(),
           4 * out.stride(),
           a.rows(),
-          a.columns());
+          wholeVectors(a, slopes, out));
     }
   }
 
@@ -390,6 +390,12 @@ final class CpuLane implements Lane {
           out.buffer().putFloat(baseRow + 4 * j, base);
           in.buffer().putDouble(row + 8 * j, activation.value(v));
         }
+        // Padding that no difference can cross.
+        for (int j = z.columns(); knots.padded() && j < knots.stride(); j++) {
+          out.buffer().putFloat(lowRow + 4 * j, Float.MAX_VALUE);
+          out.buffer().putFloat(highRow + 4 * j, Float.MAX_VALUE);
+          out.buffer().putFloat(baseRow + 4 * j, 0);
+        }
       }
     }
   }
@@ -416,7 +422,7 @@ final class CpuLane implements Lane {
         out.buffer(),
         out.at(),
         z.rows(),
-        z.columns());
+        wholeVectors(z, knots));
   }
 
   @Override
@@ -547,8 +553,22 @@ final class CpuLane implements Lane {
 
   private static Span span(Matrix matrix, int replica) {
     long elements =
-        matrix.rows() == 0 ? 0 : (matrix.rows() - 1L) * matrix.stride() + matrix.columns();
+        matrix.rows() == 0
+            ? 0
+            : (matrix.rows() - 1L) * matrix.stride()
+                + (matrix.padded() ? Matrix.paddedColumns(matrix.columns()) : matrix.columns());
     return array(matrix).span(matrix.start(replica), elements);
+  }
+
+  /** Columns up to which an element-wise loop may run: through the padding, where all have it. */
+  private static int wholeVectors(Matrix... operands) {
+    int columns = operands[0].columns();
+    for (Matrix operand : operands) {
+      if (!operand.padded()) {
+        return columns;
+      }
+    }
+    return Matrix.paddedColumns(columns);
   }
 
   private static void requireSameShape(String operation, Matrix a, Matrix b) {
