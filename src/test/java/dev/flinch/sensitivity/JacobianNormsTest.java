@@ -136,12 +136,25 @@ class JacobianNormsTest {
     }
   }
 
-  @Test
-  void normsAlongATrajectoryAreTheMeansOfTheirPoints() {
-    Network network = RandomNetworks.network(6, Activation.RELU6, true, 10, 14, 13, 5);
-    Ellipse ellipse = Ellipse.random(10, 3);
-    int k = 1003;
-    int bins = 7;
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void normsAlongATrajectoryAreTheMeansOfTheirPoints(Activation activation) {
+    for (boolean biases : new boolean[] {false, true}) {
+      for (Integer[] units :
+          List.of(
+              new Integer[] {10, 14, 13, 5}, new Integer[] {10, 33, 2}, new Integer[] {10, 4})) {
+        for (int k : new int[] {1, 5, 1003, 20_000}) {
+          RandomNetworks.forSeeds(
+              2, seed -> assertMeansAlong(seed, activation, biases, units, k, Math.min(k, 7)));
+        }
+      }
+    }
+  }
+
+  private static void assertMeansAlong(
+      long seed, Activation activation, boolean biases, Integer[] units, int k, int bins) {
+    Network network = RandomNetworks.network(seed, activation, biases, units);
+    Ellipse ellipse = Ellipse.random(10, seed);
     TrajectoryNorms norms;
     try (NetworkStack stack = new NetworkStack(DEVICE, List.of(network))) {
       norms = TrajectoryNorms.along(stack, ellipse, k, bins, Progress.NONE)[0];
@@ -150,15 +163,41 @@ class JacobianNormsTest {
     double[] sums = new double[bins];
     int[] counts = new int[bins];
     for (int i = 0; i < k; i++) {
-      int bin = i * bins / k;
-      sums[bin] +=
-          Reference.frobenius(reference.probabilityJacobian(ellipse.point(2 * Math.PI * i / k)));
+      int bin = (int) ((long) i * bins / k);
+      double[] x = ellipse.point(2 * Math.PI * i / k);
+      sums[bin] += Reference.frobenius(reference.probabilityJacobian(x));
       counts[bin]++;
     }
     for (int bin = 0; bin < bins; bin++) {
-      assertEquals(sums[bin] / counts[bin], norms.perBin()[bin], 1e-4 * sums[bin] / counts[bin]);
+      double expected = sums[bin] / counts[bin];
+      assertEquals(expected, norms.perBin()[bin], 1e-4 * expected, "bin " + bin + " of " + k);
     }
     assertEquals(Arrays.stream(sums).sum() / k, norms.mean(), 1e-4 * norms.mean());
+  }
+
+  @Test
+  void normsByRegionKeepTheirRelativeAccuracyWhereProbabilitiesSaturate() {
+    Network small = RandomNetworks.network(5, Activation.RELU, false, 10, 30, 6);
+    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
+    for (int i = 0; i < weights[1].length; i++) {
+      weights[1][i] *= 30;
+    }
+    Network network = new Network(small.architecture(), weights, null);
+    Ellipse ellipse = Ellipse.random(10, 5);
+    int k = 2000;
+    TrajectoryNorms norms;
+    try (NetworkStack stack = new NetworkStack(DEVICE, List.of(network))) {
+      norms = TrajectoryNorms.along(stack, ellipse, k, k, Progress.NONE)[0];
+    }
+    Reference reference = Reference.of(network);
+    double smallest = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < k; i++) {
+      double[] x = ellipse.point(2 * Math.PI * i / k);
+      double expected = Reference.frobenius(reference.probabilityJacobian(x));
+      smallest = Math.min(smallest, expected);
+      assertClose(expected, norms.perBin()[i], i);
+    }
+    assertTrue(smallest < 1e-20, "the test saturates: " + smallest);
   }
 
   @Test
