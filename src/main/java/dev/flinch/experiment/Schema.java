@@ -2,7 +2,6 @@ package dev.flinch.experiment;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.LongNode;
@@ -88,15 +87,25 @@ abstract class Schema {
   }
 
   static Schema text() {
-    return scalar("text", n -> n.isTextual() && !n.asText().isBlank(), n -> n);
+    return scalar("text", n -> n.isTextual() && !n.asText().isBlank(), n -> null, n -> n);
   }
 
   static Schema bool() {
-    return scalar("true or false", JsonNode::isBoolean, n -> BooleanNode.valueOf(n.asBoolean()));
+    return scalar("true or false", JsonNode::isBoolean, n -> null, n -> n);
   }
 
+  /**
+   * A value without parts.
+   *
+   * @param accepts whether what was found is of this type
+   * @param broken the limit that a value of this type breaks, such as {@code ≥ 1}, or null
+   * @param canonical the one form of equal values
+   */
   private static Schema scalar(
-      String title, Predicate<JsonNode> accepts, Function<JsonNode, JsonNode> canonical) {
+      String title,
+      Predicate<JsonNode> accepts,
+      Function<JsonNode, String> broken,
+      Function<JsonNode, JsonNode> canonical) {
     return new Schema() {
       @Override
       String title() {
@@ -105,11 +114,12 @@ abstract class Schema {
 
       @Override
       JsonNode resolve(JsonNode found, String path, List<String> problems) {
-        if (accepts.test(found)) {
-          return canonical.apply(found);
+        String expected = accepts.test(found) ? broken.apply(found) : title;
+        if (expected != null) {
+          problems.add(mismatch(path, expected, found));
+          return null;
         }
-        problems.add(mismatch(path, title, found));
-        return null;
+        return canonical.apply(found);
       }
     };
   }
@@ -118,7 +128,7 @@ abstract class Schema {
   static Schema integer(long low, long high) {
     boolean open = high >= Integer.MAX_VALUE;
     String title = open ? "integer ≥ " + low : "integer from %d to %d".formatted(low, high);
-    return scalarInRange(
+    return scalar(
         title,
         n -> n.isNumber() && n.canConvertToExactIntegral(),
         n ->
@@ -135,38 +145,11 @@ abstract class Schema {
   /** A number above 0, and at most {@code high}. */
   static Schema positive(double high) {
     String limit = high == Double.POSITIVE_INFINITY ? "> 0" : "> 0 and ≤ " + shortest(high);
-    return scalarInRange(
+    return scalar(
         "number " + limit,
         n -> n.isNumber() && Double.isFinite(n.doubleValue()),
         n -> n.doubleValue() > 0 && n.doubleValue() <= high ? null : limit,
         n -> DoubleNode.valueOf(n.doubleValue()));
-  }
-
-  private static Schema scalarInRange(
-      String title,
-      Predicate<JsonNode> accepts,
-      Function<JsonNode, String> limit,
-      Function<JsonNode, JsonNode> canonical) {
-    Schema any = scalar(title, accepts, n -> n);
-    return new Schema() {
-      @Override
-      String title() {
-        return title;
-      }
-
-      @Override
-      JsonNode resolve(JsonNode found, String path, List<String> problems) {
-        if (any.resolve(found, path, problems) == null) {
-          return null;
-        }
-        String broken = limit.apply(found);
-        if (broken == null) {
-          return canonical.apply(found);
-        }
-        problems.add(mismatch(path, broken, found));
-        return null;
-      }
-    };
   }
 
   /** One of some words, in any case. */
@@ -208,7 +191,7 @@ abstract class Schema {
   static Schema list(Schema element, int least, int most, Function<JsonNode, ?> identity) {
     String title =
         least == most
-            ? "list of %d: each %s".formatted(least, element.title())
+            ? "list of %d, each %s".formatted(least, element.title())
             : "list of " + element.title();
     return new Schema() {
       @Override
@@ -233,7 +216,10 @@ abstract class Schema {
           return null;
         }
         if (found.size() < least || found.size() > most) {
-          String expected = least == most ? least + " entries" : "at least one entry";
+          String expected =
+              least == most
+                  ? least + " entries"
+                  : found.isEmpty() ? "at least one entry" : "at most " + most + " entries";
           problems.add(mismatch(path, expected, LongNode.valueOf(found.size())));
         }
         ArrayNode entries = JSON.arrayNode();
@@ -262,7 +248,7 @@ abstract class Schema {
 
   /** This, or null. */
   Schema orNull() {
-    return either(this, scalar("null", JsonNode::isNull, n -> n), JsonNode::isNull);
+    return either(this, scalar("null", JsonNode::isNull, n -> null, n -> n), JsonNode::isNull);
   }
 
   /** {@code second} where the predicate holds of what is found, {@code first} elsewhere. */
@@ -327,7 +313,9 @@ abstract class Schema {
           .forEachRemaining(
               name -> {
                 if (!names.contains(name)) {
-                  problems.add(child(path, name) + ": unknown key" + suggestion(name, names));
+                  String near = suggestion(name, names);
+                  String hint = near.isEmpty() ? "; known are " + String.join(", ", names) : near;
+                  problems.add(child(path, name) + ": unknown key" + hint);
                 }
               });
       ObjectNode object = JSON.objectNode();

@@ -169,7 +169,7 @@ class ConfigurationTest {
             "measures.trajectories[1].image: expected only with kind translation, found 3",
             "measures.trajectories[1].bins: expected ≤ points, 10, found 60",
             "measures.trajectories[2].anchors: expected \"sameClass\" or \"differentClasses\" or"
-                + " list of 3: each integer ≥ 0, found 5",
+                + " list of 3, each integer ≥ 0, found 5",
             "training.batchSize: expected ≤ data.train, 100, found 256",
             "measures.jacobian.count: expected ≤ data.train, 100, found 101"),
         problems(refusal));
@@ -237,6 +237,8 @@ class ConfigurationTest {
                 + " list, found no such place",
             "--set title.sub: expected a key, or an index up to the length of its list, found no"
                 + " such place",
+            "networks.dropout: unknown key; known are shapes, activations, biases, initScales,"
+                + " seeds",
             "training.optimiser: unknown key; did you mean optimizer?",
             "training.batchSize: expected integer ≥ 1, found \"many\""),
         problems(
@@ -246,6 +248,7 @@ class ConfigurationTest {
                 "networks.shapes[3].depth=2",
                 "title.sub=1",
                 "training.optimiser=SGD",
+                "networks.dropout=0.5",
                 "training.batchSize=many")));
   }
 

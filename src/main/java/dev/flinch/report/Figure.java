@@ -1,0 +1,97 @@
+package dev.flinch.report;
+
+import dev.flinch.base.RequestException;
+import java.awt.Graphics2D;
+import java.awt.Rectangle;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import javax.imageio.ImageIO;
+import org.jfree.chart.JFreeChart;
+import org.jfree.svg.SVGGraphics2D;
+import org.jfree.svg.ViewBox;
+
+/** A figure that is ready to be written. */
+public final class Figure {
+  private static final int PIXELS_PER_UNIT = 2;
+
+  /** What an SVG's reader tries in turn; Java's logical name means nothing to it. */
+  private static final String FONTS = "Helvetica, Arial, DejaVu Sans, sans-serif";
+
+  private final JFreeChart chart;
+  private final int width;
+  private final int height;
+
+  Figure(JFreeChart chart, int width, int height) {
+    this.chart = chart;
+    this.width = width;
+    this.height = height;
+  }
+
+  /**
+   * Writes this figure, as SVG or PNG by the end of the file's name, over what is there.
+   *
+   * @throws RequestException where the name ends otherwise
+   */
+  public void write(Path file) throws IOException {
+    Files.write(file, bytes(file));
+  }
+
+  /** The bytes of a file of that name. */
+  private byte[] bytes(Path file) {
+    String name = file.toString().toLowerCase(Locale.ROOT);
+    if (name.endsWith(".svg")) {
+      return svg().getBytes(StandardCharsets.UTF_8);
+    }
+    if (name.endsWith(".png")) {
+      return png();
+    }
+    throw new RequestException(file + ": expected a figure's name to end in .svg or .png");
+  }
+
+  /** This figure as an SVG document. */
+  public String svg() {
+    SVGGraphics2D graphics = new SVGGraphics2D(width, height);
+    // Its own prefix is the time of day, and bytes would differ from run to run.
+    graphics.setDefsKeyPrefix("figure");
+    graphics.setFontFunction(family -> FONTS);
+    graphics.setGeomDoubleConverter(Figure::hundredths);
+    chart.draw(graphics, new Rectangle(width, height));
+    ViewBox all = new ViewBox(0, 0, width, height);
+    return graphics.getSVGElement(null, true, all, null, null) + "\n";
+  }
+
+  private static String hundredths(double length) {
+    return String.valueOf(Math.round(length * 100) / 100.0);
+  }
+
+  /** This figure as a PNG image, two pixels to a unit. */
+  public byte[] png() {
+    BufferedImage image =
+        new BufferedImage(
+            width * PIXELS_PER_UNIT, height * PIXELS_PER_UNIT, BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = image.createGraphics();
+    graphics.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
+    graphics.setRenderingHint(
+        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+    graphics.setRenderingHint(
+        RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
+    graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
+    graphics.scale(PIXELS_PER_UNIT, PIXELS_PER_UNIT);
+    chart.draw(graphics, new Rectangle(width, height));
+    graphics.dispose();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      ImageIO.write(image, "png", out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toByteArray();
+  }
+}

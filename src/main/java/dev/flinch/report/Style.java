@@ -1,0 +1,199 @@
+package dev.flinch.report;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Shape;
+import java.awt.geom.AffineTransform;
+import java.awt.geom.Area;
+import java.awt.geom.Ellipse2D;
+import java.awt.geom.Path2D;
+import java.awt.geom.Rectangle2D;
+import java.util.List;
+import java.util.Locale;
+import org.jfree.chart.JFreeChart;
+import org.jfree.chart.LegendItem;
+import org.jfree.chart.LegendItemCollection;
+import org.jfree.chart.axis.NumberAxis;
+import org.jfree.chart.axis.ValueAxis;
+import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.plot.DatasetRenderingOrder;
+import org.jfree.chart.plot.Plot;
+import org.jfree.chart.plot.XYPlot;
+import org.jfree.chart.text.TextUtils;
+import org.jfree.chart.title.LegendTitle;
+import org.jfree.chart.title.TextTitle;
+import org.jfree.chart.ui.HorizontalAlignment;
+import org.jfree.chart.ui.RectangleEdge;
+import org.jfree.chart.ui.RectangleInsets;
+
+/** How every figure looks: one place for colours, fonts, strokes and margins. */
+final class Style {
+  static final Color INK = new Color(0x26, 0x26, 0x26);
+  static final Color QUIET = new Color(0x6B, 0x6B, 0x6B);
+  private static final Color GRID = new Color(0xE8, 0xE8, 0xE8);
+
+  /** Colours that colour-blind readers tell apart too (Okabe and Ito, 2008). */
+  private static final List<Color> PALETTE =
+      List.of(
+          new Color(0x00, 0x72, 0xB2),
+          new Color(0xD5, 0x5E, 0x00),
+          new Color(0x00, 0x9E, 0x73),
+          new Color(0xCC, 0x79, 0xA7),
+          new Color(0xE6, 0x9F, 0x00),
+          new Color(0x56, 0xB4, 0xE9));
+
+  static final Font TEXT = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
+  private static final Font SMALL = TEXT.deriveFont(12f);
+  private static final Font TITLE = new Font(Font.SANS_SERIF, Font.BOLD, 16);
+
+  private static final int OUTLINES = 7;
+
+  static final BasicStroke THIN = new BasicStroke(0.8f);
+  static final BasicStroke LINE =
+      new BasicStroke(1.8f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
+  static final BasicStroke BAR = new BasicStroke(1.2f);
+  static final BasicStroke DASHED =
+      new BasicStroke(
+          0.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_MITER, 10, new float[] {4, 3}, 0);
+
+  static {
+    // Text that stands upright stays text in an SVG instead of turning into outlines.
+    TextUtils.setUseDrawRotatedStringWorkaround(false);
+  }
+
+  private Style() {}
+
+  static Color colour(int index) {
+    return PALETTE.get(index % PALETTE.size());
+  }
+
+  static Color pale(Color colour, double opacity) {
+    return new Color(
+        colour.getRed(), colour.getGreen(), colour.getBlue(), (int) Math.round(255 * opacity));
+  }
+
+  /**
+   * Markers of about equal size, centred at the origin: seven full ones, then seven hollow ones.
+   */
+  static Shape marker(int index, double size) {
+    Shape full = scaled(outline(index % OUTLINES), size);
+    if (index / OUTLINES % 2 == 0) {
+      return full;
+    }
+    Area hollow = new Area(full);
+    hollow.subtract(new Area(scaled(full, 0.5)));
+    return hollow;
+  }
+
+  private static Shape scaled(Shape shape, double factor) {
+    return AffineTransform.getScaleInstance(factor, factor).createTransformedShape(shape);
+  }
+
+  private static Shape outline(int index) {
+    return switch (index) {
+      case 0 -> new Ellipse2D.Double(-0.5, -0.5, 1, 1);
+      case 1 -> new Rectangle2D.Double(-0.44, -0.44, 0.88, 0.88);
+      case 2 -> polygon(3, -Math.PI / 2, 0.72, 0.72);
+      case 3 -> polygon(4, 0, 0.64, 0.64);
+      case 4 -> polygon(3, Math.PI / 2, 0.72, 0.72);
+      case 5 -> polygon(5, -Math.PI / 2, 0.58, 0.58);
+      default -> polygon(10, -Math.PI / 2, 0.72, 0.32);
+    };
+  }
+
+  private static Shape polygon(int corners, double start, double even, double odd) {
+    Path2D path = new Path2D.Double();
+    for (int i = 0; i < corners; i++) {
+      double angle = start + 2 * Math.PI * i / corners;
+      double radius = i % 2 == 0 || even == odd ? even : odd;
+      double x = radius * Math.cos(angle);
+      double y = radius * Math.sin(angle);
+      if (i == 0) {
+        path.moveTo(x, y);
+      } else {
+        path.lineTo(x, y);
+      }
+    }
+    path.closePath();
+    return path;
+  }
+
+  /** A linear axis in the same numerals everywhere. */
+  static NumberAxis linear(String label) {
+    NumberAxis axis = new NumberAxis(label);
+    axis.setStandardTickUnits(NumberAxis.createStandardTickUnits(Locale.ROOT));
+    return axis;
+  }
+
+  private static void dress(ValueAxis axis, RectangleInsets tickLabels) {
+    axis.setTickLabelInsets(tickLabels);
+    axis.setMinorTickMarksVisible(axis instanceof LogScale);
+    axis.setLabelFont(TEXT);
+    axis.setLabelPaint(INK);
+    axis.setTickLabelFont(SMALL);
+    axis.setTickLabelPaint(INK);
+    axis.setAxisLinePaint(INK);
+    axis.setAxisLineStroke(THIN);
+    axis.setTickMarkPaint(INK);
+    axis.setTickMarkStroke(THIN);
+    axis.setTickMarkOutsideLength(4);
+    axis.setMinorTickMarkOutsideLength(2);
+    axis.setLabelInsets(new RectangleInsets(6, 6, 6, 6));
+  }
+
+  /** Gives a plot and its axes their looks; the room around tick labels thins them out. */
+  static void dress(XYPlot plot) {
+    plot.setBackgroundPaint(null);
+    plot.setOutlineVisible(false);
+    plot.setDomainGridlinesVisible(false);
+    plot.setRangeGridlinePaint(GRID);
+    plot.setRangeGridlineStroke(THIN);
+    plot.setAxisOffset(RectangleInsets.ZERO_INSETS);
+    plot.setDatasetRenderingOrder(DatasetRenderingOrder.FORWARD);
+    if (plot.getRangeAxis() != null) {
+      dress(plot.getRangeAxis(), new RectangleInsets(10, 6, 10, 6));
+    }
+    if (plot.getDomainAxis() != null) {
+      dress(plot.getDomainAxis(), new RectangleInsets(3, 12, 2, 12));
+    }
+  }
+
+  static LegendItem legendLine(String label, Color colour) {
+    return legendMarker(label, new Rectangle2D.Double(-9, -1.5, 18, 3), colour);
+  }
+
+  static LegendItem legendMarker(String label, Shape shape, Color colour) {
+    LegendItem item = new LegendItem(label, null, null, null, shape, colour);
+    item.setLabelFont(TEXT);
+    item.setLabelPaint(INK);
+    return item;
+  }
+
+  /** A chart of a plot under its title, its subtitle and one row of legend. */
+  static JFreeChart chart(String title, String subtitle, LegendItemCollection items, Plot plot) {
+    JFreeChart chart = new JFreeChart(null, null, plot, false);
+    chart.setBackgroundPaint(Color.WHITE);
+    chart.setPadding(new RectangleInsets(14, 12, 8, 22));
+    chart.addSubtitle(line(title, TITLE, INK));
+    chart.addSubtitle(line(subtitle, SMALL, QUIET));
+    LegendTitle legend = new LegendTitle(() -> items);
+    legend.setPosition(RectangleEdge.TOP);
+    legend.setHorizontalAlignment(HorizontalAlignment.LEFT);
+    legend.setFrame(BlockBorder.NONE);
+    legend.setItemFont(TEXT);
+    legend.setItemLabelPadding(new RectangleInsets(2, 4, 2, 14));
+    legend.setPadding(new RectangleInsets(4, 4, 8, 0));
+    chart.addSubtitle(legend);
+    return chart;
+  }
+
+  private static TextTitle line(String text, Font font, Color colour) {
+    TextTitle line = new TextTitle(text, font);
+    line.setPaint(colour);
+    line.setHorizontalAlignment(HorizontalAlignment.LEFT);
+    line.setTextAlignment(HorizontalAlignment.LEFT);
+    line.setPadding(new RectangleInsets(2, 6, 2, 0));
+    return line;
+  }
+}

@@ -1,0 +1,92 @@
+package dev.flinch.report;
+
+import dev.flinch.base.RandomStreams;
+import dev.flinch.base.RandomStreams.Purpose;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.commons.rng.UniformRandomProvider;
+
+/** Numbers shaped like those of a study, for figures to be drawn from. */
+final class Examples {
+  private Examples() {}
+
+  static List<NetworkPoint> networks() {
+    UniformRandomProvider random = RandomStreams.stream(5, Purpose.BENCHMARK, 0, 0);
+    List<NetworkPoint> networks = new ArrayList<>();
+    for (String group : List.of("2×64 ReLU", "3×100 ReLU", "5×100 ReLU", "500–300–100 Tanh")) {
+      for (String labels : List.of("true", "random")) {
+        boolean real = labels.equals("true");
+        double shift = random.nextDouble();
+        for (int seed = 0; seed < 4; seed++) {
+          networks.add(
+              new NetworkPoint(
+                  group,
+                  labels,
+                  (real ? 0.04 + 0.05 * shift : 0.87) + 0.02 * random.nextDouble(),
+                  (real ? 0.3 : 8) * (1 + 2 * shift) * (1 + 0.4 * random.nextDouble())));
+        }
+      }
+    }
+    return networks;
+  }
+
+  static List<NetworkPoint> manyGroups() {
+    UniformRandomProvider random = RandomStreams.stream(8, Purpose.BENCHMARK, 0, 0);
+    List<NetworkPoint> networks = new ArrayList<>();
+    for (int group = 0; group < 14; group++) {
+      for (int seed = 0; seed < 3; seed++) {
+        double norm = Math.pow(10, -1 + 0.2 * group + 0.1 * random.nextDouble());
+        networks.add(
+            new NetworkPoint(
+                (2 + group) + "×200 HardTanh",
+                "true",
+                0.1 + 0.02 * group + 0.03 * random.nextDouble(),
+                norm));
+      }
+    }
+    return networks;
+  }
+
+  /** Ellipse profiles of some networks, low at three anchors. */
+  static TrajectoryFigure.Series series(String label, int networks, double level) {
+    UniformRandomProvider random = RandomStreams.stream(6, Purpose.BENCHMARK, 0, (long) level);
+    double[][] transitions = new double[networks][60];
+    double[][] norms = new double[networks][60];
+    for (int n = 0; n < networks; n++) {
+      double own = 0.6 + 0.8 * random.nextDouble();
+      for (int bin = 0; bin < 60; bin++) {
+        double wave = 0.5 + 0.5 * Math.cos(3 * (bin + 0.5) * 2 * Math.PI / 60);
+        transitions[n][bin] = own * level * (0.5 + wave) + 8 * random.nextDouble();
+        norms[n][bin] =
+            own * own * Math.pow(10, -2 + 5 * wave + level / 80) * (0.5 + random.nextDouble());
+      }
+    }
+    return new TrajectoryFigure.Series(label, transitions, norms);
+  }
+
+  static List<TrajectoryFigure.Anchor> anchors() {
+    return List.of(
+        new TrajectoryFigure.Anchor(Math.PI / 3, "3"),
+        new TrajectoryFigure.Anchor(Math.PI, "8"),
+        new TrajectoryFigure.Anchor(5 * Math.PI / 3, "1"));
+  }
+
+  static List<HistoryFigure.History> histories() {
+    UniformRandomProvider random = RandomStreams.stream(7, Purpose.BENCHMARK, 0, 0);
+    List<HistoryFigure.History> histories = new ArrayList<>();
+    for (String labels : List.of("true", "random")) {
+      for (int n = 0; n < 8; n++) {
+        int epochs = labels.equals("true") ? 30 + n : 80 + 3 * n;
+        double[] loss = new double[epochs];
+        double[] accuracy = new double[epochs];
+        for (int e = 0; e < epochs; e++) {
+          double rest = Math.exp(-6.0 * e / epochs) * (0.9 + 0.2 * random.nextDouble());
+          loss[e] = 2.3 * rest;
+          accuracy[e] = Math.max(0.1, 1 - rest);
+        }
+        histories.add(new HistoryFigure.History(labels, loss, accuracy));
+      }
+    }
+    return histories;
+  }
+}

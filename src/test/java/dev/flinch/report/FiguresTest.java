@@ -1,0 +1,180 @@
+package dev.flinch.report;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.flinch.base.RequestException;
+import dev.flinch.report.HistoryFigure.History;
+import dev.flinch.report.TrajectoryFigure.Parameter;
+import dev.flinch.report.TrajectoryFigure.Series;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.StringReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.w3c.dom.Document;
+import org.xml.sax.InputSource;
+
+class FiguresTest {
+  @TempDir Path folder;
+
+  private static final Map<String, Supplier<Figure>> FIGURES =
+      new TreeMap<>(
+          Map.of(
+              "gap",
+              () -> GapFigure.of("Sensitivity and generalization", Examples.networks()),
+              "gap-many",
+              () -> GapFigure.of("Fourteen groups", Examples.manyGroups()),
+              "gap-one",
+              () -> GapFigure.of("One network", List.of(new NetworkPoint("a", "true", 0.1, 3))),
+              "trajectory",
+              () ->
+                  TrajectoryFigure.of(
+                      "Along an ellipse through three training points",
+                      Parameter.angle(),
+                      Examples.anchors(),
+                      List.of(
+                          Examples.series("true labels", 8, 60),
+                          Examples.series("random labels", 8, 110))),
+              "trajectory-hard",
+              () -> hardTrajectory(),
+              "history",
+              () -> HistoryFigure.of("Training", Examples.histories())));
+
+  /** Zeros, a single network, a constant, values that are not finite, no Jacobian norms. */
+  private static Figure hardTrajectory() {
+    double[] norms = {0, 1e-8, Double.NaN, 3, Double.POSITIVE_INFINITY, 2, 2, 0};
+    return TrajectoryFigure.of(
+        "Hard values",
+        Parameter.shift(28),
+        List.of(),
+        List.of(
+            new Series(
+                "one network", new double[][] {{0, 1, 2, 3, 4, 3, 2, 1}}, new double[][] {norms}),
+            new Series("constant", new double[][] {{5, 5, 5, 5, 5, 5, 5, 5}}, null)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gap", "gap-many", "gap-one", "trajectory", "trajectory-hard", "history"})
+  void equalNumbersGiveEqualBytesInAnyLocale(String name) {
+    Figure first = FIGURES.get(name).get();
+    Locale before = Locale.getDefault();
+    try {
+      Locale.setDefault(Locale.GERMANY);
+      Figure second = FIGURES.get(name).get();
+      assertEquals(first.svg(), second.svg());
+      assertArrayEquals(first.png(), second.png());
+    } finally {
+      Locale.setDefault(before);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gap", "gap-many", "gap-one", "trajectory", "trajectory-hard", "history"})
+  void figuresAreWellFormedSvgAndLargePng(String name) throws Exception {
+    Figure figure = FIGURES.get(name).get();
+    Path svg = folder.resolve(name + ".svg");
+    Path png = folder.resolve(name + ".PNG");
+    figure.write(svg);
+    figure.write(png);
+    Document document = parse(Files.readString(svg));
+    assertEquals("svg", document.getDocumentElement().getLocalName());
+    BufferedImage image = ImageIO.read(new ByteArrayInputStream(Files.readAllBytes(png)));
+    assertEquals(1600, image.getWidth());
+    assertEquals(0xFFFFFFFF, image.getRGB(0, 0));
+    // -Dfigures=FOLDER keeps them to be looked at.
+    if (System.getProperty("figures") != null) {
+      Path kept = Files.createDirectories(Path.of(System.getProperty("figures")));
+      figure.write(kept.resolve(name + ".png"));
+      figure.write(kept.resolve(name + ".svg"));
+    }
+  }
+
+  @Test
+  void everyNameAndTheRankCorrelationAreInTheFigure() throws Exception {
+    String text = text(FIGURES.get("gap").get());
+    for (String part :
+        List.of(
+            "Sensitivity and generalization",
+            "true labels",
+            "random labels",
+            "3×100 ReLU",
+            "mean Jacobian norm",
+            "generalization gap",
+            "over 32 networks")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+    assertTrue(text.contains("τ-b = 0."), text);
+  }
+
+  @Test
+  void whatCannotBeDrawnIsSaid() throws Exception {
+    String text = text(hardTrajectory());
+    assertTrue(text.contains("Left out, not finite: 2 values."), text);
+    assertTrue(text.contains("Norms of 0 stand at the lower end."), text);
+    List<NetworkPoint> points =
+        List.of(
+            new NetworkPoint("a", "true", 0.1, 1),
+            new NetworkPoint("a", "true", 0.2, 0),
+            new NetworkPoint("b", "true", Double.NaN, 1),
+            new NetworkPoint("b", "true", 0.3, Double.POSITIVE_INFINITY));
+    String gap = text(GapFigure.of("t", points));
+    assertTrue(gap.contains("Left out, not finite: 2 of 4 networks."), gap);
+    assertTrue(gap.contains("Norms of 0 stand at the left end."), gap);
+  }
+
+  @Test
+  void figuresOfNothingFiniteAreDrawnToo() throws Exception {
+    double[] none = {Double.NaN, Double.NaN};
+    assertTrue(
+        text(HistoryFigure.of("t", List.of(new History("true", none, none)))).contains("4 values"));
+    Series series = new Series("s", new double[][] {none}, new double[][] {none});
+    assertTrue(
+        text(TrajectoryFigure.of("t", Parameter.angle(), List.of(), List.of(series)))
+            .contains("4 values"));
+    assertTrue(
+        text(GapFigure.of("t", List.of(new NetworkPoint("a", "true", Double.NaN, 1))))
+            .contains("1 of 1 networks"));
+  }
+
+  @Test
+  void otherSuffixesAreRefusedBeforeAnythingIsWritten() {
+    Path file = folder.resolve("figure.pdf");
+    RequestException e =
+        assertThrows(RequestException.class, () -> FIGURES.get("gap").get().write(file));
+    assertTrue(e.getMessage().contains("figure.pdf"), e.getMessage());
+    assertFalse(Files.exists(file));
+  }
+
+  private static Document parse(String svg) throws Exception {
+    DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+    factory.setNamespaceAware(true);
+    factory.setFeature("http://apache.org/xml/features/nonvalidating/load-external-dtd", false);
+    return factory.newDocumentBuilder().parse(new InputSource(new StringReader(svg)));
+  }
+
+  /** All text of a figure, as a reader of its SVG would find it. */
+  private static String text(Figure figure) throws Exception {
+    var nodes = parse(figure.svg()).getElementsByTagNameNS("*", "text");
+    return IntStream.range(0, nodes.getLength())
+        .mapToObj(i -> nodes.item(i).getTextContent())
+        .collect(Collectors.joining(" "))
+        .replaceAll(" +", " ");
+  }
+}
