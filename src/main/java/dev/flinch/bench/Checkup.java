@@ -68,14 +68,17 @@ public record Checkup(
         DataSets.list(dataDirectory),
         cache,
         Files.getFileStore(existing(cache)).getUsableSpace(),
-        advice(blas, values(cpuInfo, "flags").anyMatch(flags -> flags.contains(" avx512f"))));
+        advice(
+            blas,
+            values(cpuInfo, "flags")
+                .anyMatch(flags -> List.of(flags.split(" ")).contains("avx512f"))));
   }
 
   /** The values of a key, one a core. */
   private static Stream<String> values(List<String> cpuInfo, String key) {
     return cpuInfo.stream()
         .filter(line -> line.startsWith(key))
-        .map(line -> line.substring(line.indexOf(':') + 1));
+        .map(line -> line.substring(line.indexOf(':') + 1).strip());
   }
 
   private static Path existing(Path path) {

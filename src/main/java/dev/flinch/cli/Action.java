@@ -3,8 +3,10 @@ package dev.flinch.cli;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import dev.flinch.base.Progress;
+import dev.flinch.experiment.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.slf4j.LoggerFactory;
@@ -39,12 +41,17 @@ abstract class Action<T> implements Callable<Integer> {
   /** Prints a result for people. */
   abstract void print(T result, PrintWriter out);
 
+  /** A result for machines. */
+  String json(T result) throws IOException {
+    return Json.text(result);
+  }
+
   @Override
   public final Integer call() throws Exception {
     if (verbose) {
       ((Logger) LoggerFactory.getLogger("dev.flinch")).setLevel(Level.DEBUG);
     }
-    JsonFile file = json == null ? null : new JsonFile(json);
+    OutputFile file = json == null ? null : new OutputFile("--json", json);
     T result;
     try (ConsoleProgress progress = ConsoleProgress.onStderr(err())) {
       result = work(progress);
@@ -54,7 +61,8 @@ abstract class Action<T> implements Callable<Integer> {
           e);
     }
     if (file != null) {
-      file.write(result);
+      String text = json(result);
+      file.write(part -> Files.writeString(part, text));
     }
     PrintWriter out = spec.commandLine().getOut();
     print(result, out);

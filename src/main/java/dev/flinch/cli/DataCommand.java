@@ -7,9 +7,12 @@ import dev.flinch.report.Table;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code flinch data}: the data sets. */
 @Command(
@@ -19,7 +22,13 @@ import picocli.CommandLine.Parameters;
     synopsisSubcommandLabel = "(list | fetch)",
     subcommands = {DataCommand.ListCommand.class, DataCommand.FetchCommand.class},
     footer = {"", "Example:", "  flinch data fetch mnist"})
-final class DataCommand {
+final class DataCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() {
+    return Main.showUsage(spec);
+  }
 
   /** {@code flinch data list}. */
   @Command(

@@ -37,7 +37,7 @@ final class DoctorCommand extends Action<Checkup> {
 
   @Override
   void print(Checkup c, PrintWriter out) {
-    line(out, "processor", "%s, %d cores".formatted(c.processor().strip(), c.cores()));
+    line(out, "processor", "%s, %d cores".formatted(c.processor(), c.cores()));
     line(out, "memory", "%s, %s free".formatted(gib(c.memoryBytes()), gib(c.freeMemoryBytes())));
     line(out, "JDK", c.jdk());
     line(out, "device", c.device());

@@ -2,14 +2,24 @@ package dev.flinch.cli;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.bench.WrongAnswerException;
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Measurement.Quantity;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The program: {@code flinch COMMAND …}. */
 @Command(
@@ -27,7 +37,9 @@ import picocli.CommandLine.ParseResult;
       "flinch COMMAND --help says more of a command.",
       "Exit codes: 0 done, 1 the work failed, 2 the request was wrong."
     })
-public final class Main {
+public final class Main implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
   /** The terminal that the launcher found stderr to be. */
   static final String TERMINAL = "flinch.terminal";
 
@@ -44,9 +56,46 @@ public final class Main {
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .registerConverter(Points.class, Points::parse)
+        .registerConverter(Activation.class, asked(Activation::named))
+        .registerConverter(Quantity.class, asked(Quantity::named))
+        .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
+        .setParameterExceptionHandler(Main::explain)
         .setExecutionExceptionHandler(Main::report);
+  }
+
+  /** A converter whose refusals are told in its own words. */
+  private static <T> ITypeConverter<T> asked(ITypeConverter<T> named) {
+    return text -> {
+      try {
+        return named.convert(text);
+      } catch (RequestException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    };
+  }
+
+  @Override
+  public Integer call() {
+    return showUsage(spec);
+  }
+
+  /** For a command that was given without one of its subcommands. */
+  static int showUsage(CommandSpec spec) {
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return 2;
+  }
+
+  private static int explain(ParameterException mistake, String[] args) {
+    CommandLine command = mistake.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("flinch: " + mistake.getMessage());
+    UnmatchedArgumentException.printSuggestions(mistake, err);
+    err.println(
+        "%s --help shows what there is.".formatted(command.getCommandSpec().qualifiedName()));
+    err.flush();
+    return 2;
   }
 
   private static int report(Exception failure, CommandLine command, ParseResult parsed) {
