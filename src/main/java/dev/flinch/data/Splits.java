@@ -27,12 +27,17 @@ public record Splits(LabelledImages train, LabelledImages validation, LabelledIm
           "%s has %d images: expected at most so many, 1 or more to train on and 0 or more to validate on, found %d and %d"
               .formatted(all.name(), all.count(), train, validation));
     }
-    int[] order =
-        RandomStreams.permutation(RandomStreams.stream(seed, Purpose.SUBSET, 0, 0), all.count());
+    int[] order = order(data, seed);
     return new Splits(
         all.subset(all.name(), Arrays.copyOf(order, train)),
         all.subset(
             data.name() + " validation", Arrays.copyOfRange(order, train, train + validation)),
         data.test().first(test));
+  }
+
+  /** The random order of the training split whose first images are those to train on. */
+  public static int[] order(DataSet data, long seed) {
+    return RandomStreams.permutation(
+        RandomStreams.stream(seed, Purpose.SUBSET, 0, 0), data.train().count());
   }
 }

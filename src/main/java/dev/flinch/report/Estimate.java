@@ -10,8 +10,9 @@ import java.util.stream.DoubleStream;
  * @param standardError the standard error of the mean, 0 for a single value
  * @param skipped values that are not finite and not part of the mean
  */
-record Estimate(double mean, double standardError, int skipped) {
-  static Estimate of(DoubleStream values) {
+public record Estimate(double mean, double standardError, int skipped) {
+  /** The mean of those values that are finite. */
+  public static Estimate of(DoubleStream values) {
     double[] all = values.toArray();
     double[] finite = Arrays.stream(all).filter(Double::isFinite).toArray();
     int n = finite.length;

@@ -34,7 +34,7 @@ public record Evaluation(double accuracy, double crossEntropy) {
    * @param inputs n × d
    * @param labels int32; replica r's start at {@code r · labelsStride}
    */
-  static Evaluation[] of(
+  public static Evaluation[] of(
       NetworkStack stack, int[] chosen, Matrix inputs, DeviceArray labels, long labelsStride) {
     Device device = stack.device();
     Architecture architecture = stack.architecture();

@@ -1,0 +1,24 @@
+package dev.flinch.experiment;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.ObjectWriter;
+
+/** Results as JSON. */
+public final class Json {
+  private static final ObjectWriter WRITER =
+      Configurations.MAPPER.writer(
+          new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n")));
+
+  private Json() {}
+
+  /** A value of records, lists and numbers; keys stand as the records declare them. */
+  public static String text(Object value) {
+    try {
+      return WRITER.writeValueAsString(value) + "\n";
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("not to be written as JSON: " + value, e);
+    }
+  }
+}

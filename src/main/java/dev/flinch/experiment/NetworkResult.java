@@ -1,0 +1,54 @@
+package dev.flinch.experiment;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.Evaluation;
+import java.util.List;
+
+/**
+ * One network of a study and what was measured of it. Measures that were not asked for, that are
+ * not finite, or whose network diverged, are null and absent from JSON.
+ *
+ * @param outcome how training ended: completed, accurate or diverged
+ * @param steps steps taken
+ * @param train on the labels that the network was taught
+ * @param generalizationGap train accuracy − test accuracy
+ * @param trajectories in the order of the configuration; empty where the network diverged
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record NetworkResult(
+    String id,
+    List<Integer> hidden,
+    Activation activation,
+    boolean biases,
+    double initScale,
+    double learningRate,
+    Labels labels,
+    long seed,
+    long parameters,
+    String outcome,
+    long steps,
+    Evaluation train,
+    Evaluation test,
+    Evaluation validation,
+    Double generalizationGap,
+    MeanNorm jacobianNorm,
+    MeanNorm logitJacobianNorm,
+    List<TrajectoryResult> trajectories) {
+
+  /** A mean Jacobian norm and the standard error of the mean. */
+  public record MeanNorm(double mean, double standardError) {
+    static MeanNorm of(JacobianNorms norms) {
+      return norms != null && Double.isFinite(norms.mean())
+          ? new MeanNorm(norms.mean(), norms.standardError())
+          : null;
+    }
+  }
+
+  /** Whether training ended with weights that can be measured. */
+  boolean isTrained() {
+    return train != null;
+  }
+}

@@ -1,0 +1,501 @@
+package dev.flinch.experiment;
+
+import com.sun.management.OperatingSystemMXBean;
+import dev.flinch.base.Progress;
+import dev.flinch.base.RequestException;
+import dev.flinch.data.LabelledImages;
+import dev.flinch.device.Device;
+import dev.flinch.device.DeviceArray;
+import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.Scope;
+import dev.flinch.experiment.Configuration.JacobianNorm;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.NetworkResult.MeanNorm;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkFile;
+import dev.flinch.network.NetworkStack;
+import dev.flinch.sensitivity.Jacobian;
+import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.DeviceExamples;
+import dev.flinch.training.EpochRecord;
+import dev.flinch.training.Evaluation;
+import dev.flinch.training.Outcome;
+import dev.flinch.training.StopRule;
+import dev.flinch.training.Trainer;
+import dev.flinch.training.TrainerState;
+import dev.flinch.training.TrainingSettings;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * Carries out a configuration: trains its networks a stack at a time, measures them, and keeps
+ * everything in a run folder. A run that was interrupted, by whatever means, goes on from its last
+ * checkpoint and ends with the same bytes as one that was not, {@code provenance.json} aside.
+ */
+public final class Study {
+  private static final String LINE = "\n";
+
+  private final Configuration configuration;
+  private final Device device;
+  private final StudyData data;
+  private final Progress progress;
+  private final RunFolder folder;
+  private final Provenance provenance;
+  private final Map<String, Double> seconds = new LinkedHashMap<>();
+  private long lapStarted;
+
+  private Study(
+      Configuration configuration,
+      Device device,
+      StudyData data,
+      Progress progress,
+      RunFolder folder,
+      Provenance provenance,
+      long started) {
+    this.configuration = configuration;
+    this.device = device;
+    this.data = data;
+    this.progress = progress;
+    this.folder = folder;
+    this.provenance = provenance;
+    this.lapStarted = started;
+    lap("data");
+  }
+
+  /**
+   * Runs a study from the start, or goes on with it.
+   *
+   * @param runFolder where results go; with {@code resume} the folder of a run of the same
+   *     configuration, else nothing may be there
+   * @param resume go on from the last checkpoint; a finished run is left as it is
+   * @throws RequestException if the configuration asks more than the data or the memory has, the
+   *     folder is not as said above, or it cannot be written; nothing is written unless the request
+   *     can be carried out
+   */
+  public static StudyResult run(
+      Configuration configuration,
+      Device device,
+      Path dataDirectory,
+      Path runFolder,
+      boolean resume,
+      Progress progress) {
+    return run(configuration, device, dataDirectory, runFolder, resume, progress, mostStackBytes());
+  }
+
+  /**
+   * @param mostBytes memory that the buffers of one stack may take together, where it has more than
+   *     one network
+   */
+  static StudyResult run(
+      Configuration configuration,
+      Device device,
+      Path dataDirectory,
+      Path runFolder,
+      boolean resume,
+      Progress progress,
+      long mostBytes) {
+    long started = System.nanoTime();
+    if (resume) {
+      Provenance last = RunFolder.requireRunOf(runFolder, configuration);
+      if (last.finished() != null) {
+        return alreadyFinished(runFolder, configuration);
+      }
+    } else {
+      RunFolder.requireAbsent(runFolder);
+    }
+    StudyData data = StudyData.load(configuration, dataDirectory);
+    if (!resume) {
+      Provenance provenance =
+          Provenance.now(configuration, data, device, stackSizes(configuration, data, mostBytes));
+      try (RunFolder folder = RunFolder.create(runFolder, configuration, provenance)) {
+        return new Study(configuration, device, data, progress, folder, provenance, started)
+            .complete();
+      }
+    }
+    try (RunFolder folder = RunFolder.open(runFolder)) {
+      // Read again: whoever held the lock may have finished the run meanwhile.
+      Provenance last = RunFolder.requireRunOf(runFolder, configuration);
+      if (last.finished() != null) {
+        folder.tidy();
+        return alreadyFinished(runFolder, configuration);
+      }
+      requireSameData(runFolder, last, data);
+      Provenance provenance =
+          Provenance.now(configuration, data, device, last.stacks()).after(last);
+      return new Study(configuration, device, data, progress, folder, provenance, started)
+          .complete();
+    }
+  }
+
+  /**
+   * The run folder where none is asked for: {@code runs/NAME} after the configuration's file, with
+   * {@code -2}, {@code -3}, … where that is taken.
+   *
+   * @param resume to choose the last one that is taken
+   */
+  public static Path defaultFolder(Path configurationFile, boolean resume) {
+    String name = configurationFile.getFileName().toString().replaceFirst("(?i)\\.json$", "");
+    Path last = null;
+    for (int i = 1; ; i++) {
+      Path next = Path.of("runs", i == 1 ? name : name + "-" + i);
+      if (!Files.exists(next)) {
+        return resume && last != null ? last : next;
+      }
+      last = next;
+    }
+  }
+
+  private static StudyResult alreadyFinished(Path runFolder, Configuration configuration) {
+    List<NetworkResult> networks = RunFolder.metrics(runFolder).networks();
+    return new StudyResult(runFolder, true, networks, StudyReport.summary(configuration, networks));
+  }
+
+  private static void requireSameData(Path runFolder, Provenance last, StudyData data) {
+    Map<String, String> now = data.dataSet().checksums();
+    if (!last.dataChecksums().equals(now)) {
+      throw new RequestException(
+          "%s: began with other data files of %s: expected SHA-256 %s, found %s; point --data-dir to those, or begin a new run with another --out"
+              .formatted(runFolder, data.dataSet().name(), last.dataChecksums(), now));
+    }
+  }
+
+  /** A quarter of the machine's memory, but not more than half of what Java may copy it to. */
+  private static long mostStackBytes() {
+    long physical =
+        ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    return Math.min(physical / 4, Runtime.getRuntime().maxMemory() / 2);
+  }
+
+  /** Cuts each architecture's networks into stacks of a bounded size, as equal as can be. */
+  private static List<Integer> stackSizes(
+      Configuration configuration, StudyData data, long mostBytes) {
+    List<Integer> sizes = new ArrayList<>();
+    for (Stack stack : configuration.stacks()) {
+      Architecture architecture = architecture(stack, data);
+      int largest =
+          IntStream.range(0, architecture.depth())
+              .map(l -> Math.multiplyExact(architecture.rows(l), architecture.columns(l)))
+              .max()
+              .orElseThrow();
+      // A checkpoint holds a layer of a whole stack in one array.
+      long most =
+          Math.max(
+              1,
+              Math.min(
+                  mostBytes / bytes(configuration, data, architecture),
+                  Integer.MAX_VALUE / largest));
+      int networks = stack.replicas().size();
+      int stacks = (int) ((networks + most - 1) / most);
+      for (int i = 0; i < stacks; i++) {
+        sizes.add((int) ((i + 1L) * networks / stacks - (long) i * networks / stacks));
+      }
+    }
+    return List.copyOf(sizes);
+  }
+
+  /** What training takes for each network: parameters with the optimizer's slots, and a batch. */
+  private static long bytes(
+      Configuration configuration, StudyData data, Architecture architecture) {
+    long unitsOfBatch =
+        architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
+    return Float.BYTES
+        * (architecture.parameters() * (1 + rule(configuration).slots())
+            + configuration.training().batchSize() * unitsOfBatch
+            + 3L * data.splits().train().count());
+  }
+
+  private static OptimizerRule rule(Configuration configuration) {
+    return OptimizerRule.valueOf(configuration.training().optimizer().name());
+  }
+
+  private static Architecture architecture(Stack stack, StudyData data) {
+    LabelledImages train = data.splits().train();
+    return stack.architecture(train.shape().size(), train.classes());
+  }
+
+  private void lap(String phase) {
+    long now = System.nanoTime();
+    seconds.merge(phase, (now - lapStarted) / 1_000_000 / 1e3, Double::sum);
+    lapStarted = now;
+  }
+
+  private List<Stack> stacks() {
+    Iterator<Replica> replicas =
+        configuration.stacks().stream().flatMap(s -> s.replicas().stream()).iterator();
+    return provenance.stacks().stream()
+        .map(size -> new Stack(IntStream.range(0, size).mapToObj(i -> replicas.next()).toList()))
+        .toList();
+  }
+
+  private StudyResult complete() {
+    folder.write(provenance);
+    List<Stack> stacks = stacks();
+    trainAndMeasure(stacks);
+    Map<String, Network> networks = new LinkedHashMap<>();
+    List<NetworkResult> results = new ArrayList<>();
+    Map<String, List<EpochRecord>> histories = new LinkedHashMap<>();
+    for (int i = 0; i < stacks.size(); i++) {
+      List<Replica> replicas = stacks.get(i).replicas();
+      Checkpoint finished = Checkpoint.read(folder.finished(i));
+      results.addAll(finished.results());
+      for (int r = 0; r < replicas.size(); r++) {
+        String id = replicas.get(r).id();
+        networks.put(id, finished.network(architecture(stacks.get(i), data), replicas.size(), r));
+        int replica = r;
+        histories.put(
+            id, finished.state().history().stream().filter(e -> e.replica() == replica).toList());
+      }
+    }
+    Path weights = folder.path().resolve(RunFolder.WEIGHTS);
+    folder.write(weights, file -> NetworkFile.write(file, networks, Map.of()));
+    folder.writeText(RunFolder.HISTORY, csv(histories));
+    StudyReport.figures(configuration, data, results, histories)
+        .forEach(
+            (name, figure) ->
+                folder.write(
+                    folder.path().resolve(RunFolder.FIGURES).resolve(name), figure::write));
+    folder.writeText(
+        RunFolder.METRICS,
+        Json.text(new StudyMetrics(configuration.title(), data.dataSet().name(), results)));
+    lap("report");
+    folder.write(provenance.with(Provenance.time(), seconds, provenance.interrupted()));
+    folder.tidy();
+    return new StudyResult(
+        folder.path(), false, List.copyOf(results), StudyReport.summary(configuration, results));
+  }
+
+  private static String csv(Map<String, List<EpochRecord>> histories) {
+    StringBuilder csv = new StringBuilder("network,epoch,step,loss,accuracy" + LINE);
+    histories.forEach(
+        (id, records) ->
+            records.forEach(
+                e ->
+                    csv.append(id)
+                        .append(',')
+                        .append(e.epoch())
+                        .append(',')
+                        .append(e.step())
+                        .append(',')
+                        .append(e.loss())
+                        .append(',')
+                        .append(e.accuracy())
+                        .append(LINE)));
+    return csv.toString();
+  }
+
+  /** Does what is not done yet; each finished stack leaves its file in the folder. */
+  private void trainAndMeasure(List<Stack> stacks) {
+    Checkpoint begun =
+        Files.exists(folder.checkpoint()) ? Checkpoint.read(folder.checkpoint()) : null;
+    LabelledImages validation = data.splits().validation();
+    try (DeviceExamples train = new DeviceExamples(device, data.splits().train());
+        DeviceExamples test = new DeviceExamples(device, data.splits().test());
+        DeviceExamples held =
+            validation.count() > 0 ? new DeviceExamples(device, validation) : null) {
+      lap("data");
+      for (int i = 0; i < stacks.size(); i++) {
+        if (!Files.exists(folder.finished(i))) {
+          Checkpoint from = begun != null && begun.stack() == i ? begun : null;
+          new StackWork(i, stacks.get(i), train, test, held).complete(from);
+        }
+      }
+    }
+  }
+
+  /** The training and measuring of one stack. */
+  private final class StackWork {
+    private final int index;
+    private final List<Replica> replicas;
+    private final Architecture architecture;
+    private final int[][] labels;
+    private final DeviceExamples train;
+    private final DeviceExamples test;
+    private final DeviceExamples validation;
+
+    StackWork(
+        int index,
+        Stack stack,
+        DeviceExamples train,
+        DeviceExamples test,
+        DeviceExamples validation) {
+      this.index = index;
+      this.replicas = stack.replicas();
+      this.architecture = architecture(stack, data);
+      this.train = train;
+      this.test = test;
+      this.validation = validation;
+      int[] own = train.images().labels();
+      this.labels =
+          replicas.stream()
+              .map(
+                  r ->
+                      r.labels() == Labels.RANDOM
+                          ? train.images().withRandomLabels(r.seed()).labels()
+                          : own)
+              .toArray(int[][]::new);
+    }
+
+    void complete(Checkpoint from) {
+      List<Network> initial =
+          replicas.stream()
+              .map(r -> Network.initial(architecture, r.seed(), r.initScale()))
+              .toList();
+      try (NetworkStack networks = new NetworkStack(device, initial)) {
+        TrainerState state = train(networks, from);
+        List<NetworkResult> results = measure(networks, state);
+        folder.write(
+            folder.finished(index), file -> Checkpoint.finished(index, state, results).write(file));
+        lap("measures");
+      }
+    }
+
+    private TrainerState train(NetworkStack networks, Checkpoint from) {
+      Configuration.Training training = configuration.training();
+      List<dev.flinch.training.Replica> taught =
+          IntStream.range(0, replicas.size())
+              .mapToObj(
+                  r ->
+                      new dev.flinch.training.Replica(
+                          replicas.get(r).seed(), replicas.get(r).learningRate(), labels[r]))
+              .toList();
+      try (Trainer trainer = new Trainer(networks, train, settings(training), taught)) {
+        if (from != null) {
+          restore(trainer, from);
+        }
+        String task =
+            "training %s, %d %s"
+                .formatted(
+                    architecture.title(),
+                    replicas.size(),
+                    replicas.size() == 1 ? "network" : "networks");
+        long interval = training.checkpointSeconds() * 1_000_000_000L;
+        long saved = System.nanoTime();
+        while (!trainer.done()) {
+          trainer.step();
+          progress.report(
+              task, trainer.done() ? trainer.lastStep() : trainer.steps(), trainer.lastStep());
+          boolean endOfEpoch = trainer.steps() % trainer.stepsPerEpoch() == 0;
+          if (!trainer.done()
+              && (interval > 0 ? System.nanoTime() - saved >= interval : endOfEpoch)) {
+            save(trainer.state());
+            saved = System.nanoTime();
+          }
+        }
+        TrainerState state = trainer.state();
+        save(state);
+        return state;
+      }
+    }
+
+    private TrainingSettings settings(Configuration.Training training) {
+      Configuration.Stop stop = training.stop();
+      return new TrainingSettings(
+          rule(configuration),
+          training.batchSize(),
+          training.decayFactor(),
+          training.decayEpochs(),
+          new StopRule(
+              stop.epochs() == null ? 0 : stop.epochs(),
+              stop.steps() == null ? 0 : stop.steps(),
+              stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy()));
+    }
+
+    private void restore(Trainer trainer, Checkpoint from) {
+      try {
+        trainer.restore(from.state());
+      } catch (IllegalArgumentException e) {
+        throw new RequestException(
+            "%s: %s; delete it, and --resume trains this stack again from the start"
+                .formatted(folder.checkpoint(), e.getMessage()),
+            e);
+      }
+    }
+
+    private void save(TrainerState state) {
+      folder.write(
+          folder.checkpoint(), file -> new Checkpoint(index, state, List.of()).write(file));
+      lap("training");
+      folder.write(provenance.with(null, seconds, provenance.interrupted()));
+    }
+
+    private List<NetworkResult> measure(NetworkStack networks, TrainerState state) {
+      Evaluation[] onTrain = onOwnLabels(networks);
+      Evaluation[] onTest = Evaluation.of(networks, test);
+      Evaluation[] onValidation = validation == null ? null : Evaluation.of(networks, validation);
+      Configuration.Measures measures = configuration.measures();
+      JacobianNorms[] norms = norms(networks, measures.jacobian(), Jacobian.PROBABILITIES);
+      JacobianNorms[] logitNorms = norms(networks, measures.logitJacobian(), Jacobian.LOGITS);
+      List<TrajectoryResult[]> along = new ArrayList<>();
+      for (int t = 0; t < data.courses().size(); t++) {
+        Configuration.Trajectory asked = measures.trajectories().get(t);
+        along.add(
+            data.courses()
+                .get(t)
+                .measure(networks, asked.points(), asked.bins(), asked.jacobian(), progress));
+      }
+      List<NetworkResult> results = new ArrayList<>();
+      for (int r = 0; r < replicas.size(); r++) {
+        int replica = r;
+        // The last step may have ruined weights without another step to notice it.
+        boolean trained =
+            state.outcomes().get(r) != Outcome.DIVERGED
+                && Double.isFinite(onTrain[r].crossEntropy())
+                && Double.isFinite(onTest[r].crossEntropy());
+        Outcome outcome = trained ? state.outcomes().get(r) : Outcome.DIVERGED;
+        Replica asked = replicas.get(r);
+        results.add(
+            new NetworkResult(
+                asked.id(),
+                asked.shape().hidden(),
+                asked.activation(),
+                asked.biases(),
+                asked.initScale(),
+                asked.learningRate(),
+                asked.labels(),
+                asked.seed(),
+                architecture.parameters(),
+                outcome.name().toLowerCase(Locale.ROOT),
+                state.stepsTaken().get(r),
+                trained ? onTrain[r] : null,
+                trained ? onTest[r] : null,
+                trained && onValidation != null ? onValidation[r] : null,
+                trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
+                trained ? MeanNorm.of(norms[r]) : null,
+                trained ? MeanNorm.of(logitNorms[r]) : null,
+                trained ? along.stream().map(t -> t[replica]).toList() : List.of()));
+      }
+      return List.copyOf(results);
+    }
+
+    private Evaluation[] onOwnLabels(NetworkStack networks) {
+      int count = train.count();
+      try (Scope scope = new Scope(device)) {
+        DeviceArray taught = scope.ints((long) replicas.size() * count);
+        for (int r = 0; r < labels.length; r++) {
+          device.upload(labels[r], 0, taught, (long) r * count, count);
+        }
+        int[] all = IntStream.range(0, replicas.size()).toArray();
+        return Evaluation.of(networks, all, train.inputs(), taught, count);
+      }
+    }
+
+    private JacobianNorms[] norms(NetworkStack networks, JacobianNorm asked, Jacobian of) {
+      if (asked == null) {
+        return new JacobianNorms[replicas.size()];
+      }
+      DeviceExamples split = asked.split() == Split.TRAIN ? train : test;
+      int count = StudyData.count(asked, data.splits());
+      return JacobianNorms.at(networks, split.inputs().rows(0, count), of, progress);
+    }
+  }
+}

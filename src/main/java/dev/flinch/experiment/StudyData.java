@@ -1,0 +1,185 @@
+package dev.flinch.experiment;
+
+import dev.flinch.base.RandomStreams;
+import dev.flinch.base.RandomStreams.Purpose;
+import dev.flinch.base.RequestException;
+import dev.flinch.data.DataSet;
+import dev.flinch.data.DataSets;
+import dev.flinch.data.LabelledImages;
+import dev.flinch.data.Splits;
+import dev.flinch.experiment.Configuration.Anchors;
+import dev.flinch.experiment.Configuration.JacobianNorm;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.network.Architecture;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+
+/**
+ * What a study takes from its data set, once everything that its configuration asks of the data is
+ * known to be there.
+ *
+ * @param dataSet cropped where asked for
+ * @param courses one for each trajectory of the configuration
+ */
+record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
+
+  /**
+   * @throws RequestException naming every key that the data cannot satisfy
+   */
+  static StudyData load(Configuration configuration, Path dataDirectory) {
+    Configuration.Data asked = configuration.data();
+    DataSet data =
+        keyed("data", () -> cropped(DataSets.load(asked.dataset(), dataDirectory), asked.crop()));
+    Splits splits =
+        keyed(
+            "data",
+            () -> {
+              int train =
+                  asked.train() != null ? asked.train() : data.train().count() - asked.validation();
+              int test = asked.test() != null ? asked.test() : data.test().count();
+              return Splits.of(data, train, asked.validation(), test, configuration.seed());
+            });
+
+    List<String> problems = new ArrayList<>();
+    int batchSize = configuration.training().batchSize();
+    if (batchSize > splits.train().count()) {
+      problems.add(
+          "training.batchSize: expected ≤ %d, the training images, found %d"
+              .formatted(splits.train().count(), batchSize));
+    }
+    Configuration.Measures measures = configuration.measures();
+    requireCount("measures.jacobian", measures.jacobian(), splits, problems);
+    requireCount("measures.logitJacobian", measures.logitJacobian(), splits, problems);
+    List<Course> courses = new ArrayList<>();
+    for (int i = 0; i < measures.trajectories().size(); i++) {
+      Configuration.Trajectory trajectory = measures.trajectories().get(i);
+      try {
+        courses.add(
+            keyed(
+                "measures.trajectories[%d]".formatted(i),
+                () -> course(trajectory, data, splits.train().count(), configuration.seed())));
+      } catch (RequestException e) {
+        problems.add(e.getMessage());
+      }
+    }
+    requireMemory(configuration, data, problems);
+    if (!problems.isEmpty()) {
+      throw new RequestException(
+          "%s doesn't allow what is asked:\n  %s"
+              .formatted(data.name(), String.join("\n  ", problems)));
+    }
+    return new StudyData(data, splits, List.copyOf(courses));
+  }
+
+  /** The images of a split that a measure is taken at. */
+  static int count(JacobianNorm measure, Splits splits) {
+    return measure.count() != null ? measure.count() : split(measure, splits).count();
+  }
+
+  private static LabelledImages split(JacobianNorm measure, Splits splits) {
+    return measure.split() == Split.TRAIN ? splits.train() : splits.test();
+  }
+
+  /** A data set whose images are cropped to the central square of a side; null for whole ones. */
+  static DataSet cropped(DataSet data, Integer side) {
+    return side == null
+        ? data
+        : new DataSet(
+            data.name(), data.train().crop(side), data.test().crop(side), data.checksums());
+  }
+
+  private static <T> T keyed(String key, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (RequestException e) {
+      throw new RequestException(key + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireCount(
+      String key, JacobianNorm measure, Splits splits, List<String> problems) {
+    if (measure != null && count(measure, splits) > split(measure, splits).count()) {
+      problems.add(
+          "%s.count: expected ≤ %d, the %s images, found %d"
+              .formatted(
+                  key,
+                  split(measure, splits).count(),
+                  measure.split() == Split.TRAIN ? "training" : "test",
+                  measure.count()));
+    }
+  }
+
+  /** The weights of all networks are in memory together when they are written to one file. */
+  private static void requireMemory(
+      Configuration configuration, DataSet data, List<String> problems) {
+    int inputs = data.train().shape().size();
+    long bytes = 0;
+    for (Stack stack : configuration.stacks()) {
+      Architecture architecture = stack.architecture(inputs, data.train().classes());
+      bytes += stack.replicas().size() * Float.BYTES * architecture.parameters();
+    }
+    long most = Runtime.getRuntime().maxMemory() / 2;
+    if (bytes > most) {
+      problems.add(
+          "networks: expected weights of at most %d MiB in all, half of what Java may use, found %d MiB; split the study, or run with more memory (java -Xmx)"
+              .formatted(most >> 20, bytes >> 20));
+    }
+  }
+
+  private static Course course(
+      Configuration.Trajectory trajectory, DataSet data, int trained, long studySeed) {
+    return switch (trajectory.kind()) {
+      case RANDOM -> Course.random(data.train().shape().size(), trajectory.seed());
+      case TRANSLATION -> Course.translation(data.test(), trajectory.image());
+      case THROUGH -> {
+        Anchors anchors = trajectory.anchors();
+        List<Integer> images =
+            anchors.drawn() == null
+                ? anchors.images()
+                : draw(
+                    data.train(),
+                    Arrays.copyOf(Splits.order(data, studySeed), trained),
+                    anchors.drawn(),
+                    trajectory.seed());
+        yield Course.through(data.train(), images);
+      }
+    };
+  }
+
+  /**
+   * Three of the images that networks are trained on, whose classes by the data set are the same or
+   * all different: in a random order, the first image and the next two that suit it.
+   */
+  private static List<Integer> draw(
+      LabelledImages images, int[] candidates, Anchors.Drawn drawn, long seed) {
+    // Epochs 0 of this purpose are the axes of random ellipses.
+    int[] order =
+        RandomStreams.permutation(
+            RandomStreams.stream(seed, Purpose.TRAJECTORY, 1, 0), candidates.length);
+    int[] shuffled = IntStream.of(order).map(i -> candidates[i]).toArray();
+    for (int start = 0; start < shuffled.length; start++) {
+      List<Integer> anchors = new ArrayList<>();
+      for (int i = start; i < shuffled.length && anchors.size() < 3; i++) {
+        int label = images.label(shuffled[i]);
+        boolean suits =
+            anchors.stream()
+                .allMatch(a -> images.label(a) == label == (drawn == Anchors.Drawn.SAME_CLASS));
+        if (suits) {
+          anchors.add(shuffled[i]);
+        }
+      }
+      if (anchors.size() == 3) {
+        return List.copyOf(anchors);
+      }
+    }
+    throw new RequestException(
+        "anchors: expected three training images of %s, found none among %d images; train on more, or name three images"
+            .formatted(
+                drawn == Anchors.Drawn.SAME_CLASS ? "one class" : "different classes",
+                candidates.length));
+  }
+}

@@ -1,0 +1,208 @@
+package dev.flinch.experiment;
+
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.report.Estimate;
+import dev.flinch.report.Figure;
+import dev.flinch.report.GapFigure;
+import dev.flinch.report.HistoryFigure;
+import dev.flinch.report.HistoryFigure.History;
+import dev.flinch.report.NetworkPoint;
+import dev.flinch.report.Table;
+import dev.flinch.report.TrajectoryFigure;
+import dev.flinch.report.TrajectoryFigure.Series;
+import dev.flinch.training.EpochRecord;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+
+/** What a study's reader sees: figures, and the table that ends a run. */
+final class StudyReport {
+  private static final List<String> FORMATS = List.of(".svg", ".png");
+
+  private StudyReport() {}
+
+  /** Networks that differ in their seeds alone. */
+  private record Group(String name, Labels labels) {}
+
+  private static Map<Group, List<NetworkResult>> groups(
+      Configuration study, List<NetworkResult> networks) {
+    return networks.stream()
+        .collect(
+            Collectors.groupingBy(
+                n -> new Group(name(study, n), n.labels()),
+                LinkedHashMap::new,
+                Collectors.toList()));
+  }
+
+  /** The architecture, with the settings of which the study has several. */
+  private static String name(Configuration study, NetworkResult network) {
+    Configuration.Shape shape = new Configuration.Shape(network.hidden());
+    // The ends of the network say nothing here: the data gives all networks the same.
+    return new Replica(
+                "",
+                shape,
+                network.activation(),
+                network.biases(),
+                network.initScale(),
+                network.learningRate(),
+                network.labels(),
+                network.seed())
+            .architecture(1, 1)
+            .title()
+        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "")
+        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+  }
+
+  /** A row for every group: means over seeds with their standard errors. */
+  static String summary(Configuration study, List<NetworkResult> networks) {
+    Configuration.Measures measures = study.measures();
+    List<String> header =
+        new ArrayList<>(
+            List.of("network", "labels", "networks", "train accuracy", "test accuracy", "gap"));
+    if (measures.jacobian() != null) {
+      header.add("Jacobian norm");
+    }
+    if (measures.logitJacobian() != null) {
+      header.add("logit Jacobian norm");
+    }
+    int trajectories = measures.trajectories().size();
+    for (int t = 0; t < trajectories; t++) {
+      header.add(trajectories == 1 ? "transitions" : "transitions " + (t + 1));
+    }
+    List<List<String>> rows = new ArrayList<>();
+    groups(study, networks)
+        .forEach(
+            (group, members) -> {
+              List<NetworkResult> trained =
+                  members.stream().filter(NetworkResult::isTrained).toList();
+              int diverged = members.size() - trained.size();
+              List<String> row = new ArrayList<>();
+              row.add(group.name());
+              row.add(group.labels().toString());
+              row.add(members.size() + (diverged > 0 ? " (" + diverged + " diverged)" : ""));
+              row.add(cell(trained, "%.4f", n -> n.train().accuracy()));
+              row.add(cell(trained, "%.4f", n -> n.test().accuracy()));
+              row.add(cell(trained, "%.4f", NetworkResult::generalizationGap));
+              if (measures.jacobian() != null) {
+                row.add(cell(trained, "%.4g", n -> mean(n.jacobianNorm())));
+              }
+              if (measures.logitJacobian() != null) {
+                row.add(cell(trained, "%.4g", n -> mean(n.logitJacobianNorm())));
+              }
+              for (int t = 0; t < trajectories; t++) {
+                int which = t;
+                row.add(
+                    cell(trained, "%.0f", n -> n.trajectories().get(which).transitions().total()));
+              }
+              rows.add(row);
+            });
+    return Table.format(header, rows);
+  }
+
+  private static double mean(NetworkResult.MeanNorm norm) {
+    return norm == null ? Double.NaN : norm.mean();
+  }
+
+  private static String cell(
+      List<NetworkResult> networks, String format, ToDoubleFunction<NetworkResult> value) {
+    Estimate estimate = Estimate.of(networks.stream().mapToDouble(value));
+    return Double.isNaN(estimate.mean())
+        ? "–"
+        : String.format(
+            Locale.ROOT,
+            format + (networks.size() > 1 ? " ± " + format : ""),
+            estimate.mean(),
+            estimate.standardError());
+  }
+
+  /** Figures by the name of their file; those without a network to draw are left out. */
+  static Map<String, Figure> figures(
+      Configuration study,
+      StudyData data,
+      List<NetworkResult> networks,
+      Map<String, List<EpochRecord>> histories) {
+    Map<String, Figure> figures = new LinkedHashMap<>();
+    List<NetworkPoint> points =
+        networks.stream()
+            .filter(n -> n.jacobianNorm() != null)
+            .map(
+                n ->
+                    new NetworkPoint(
+                        name(study, n),
+                        n.labels().toString(),
+                        n.generalizationGap(),
+                        n.jacobianNorm().mean()))
+            .toList();
+    if (!points.isEmpty()) {
+      put(figures, "gap", GapFigure.of(study.title(), points));
+    }
+    List<History> trainings =
+        networks.stream()
+            .filter(n -> !histories.get(n.id()).isEmpty())
+            .map(
+                n ->
+                    new History(
+                        n.labels().toString(),
+                        column(histories.get(n.id()), EpochRecord::loss),
+                        column(histories.get(n.id()), EpochRecord::accuracy)))
+            .toList();
+    if (!trainings.isEmpty()) {
+      put(figures, "history", HistoryFigure.of(study.title(), trainings));
+    }
+    for (int t = 0; t < data.courses().size(); t++) {
+      Course course = data.courses().get(t);
+      List<Series> series = series(study, networks, t);
+      if (!series.isEmpty()) {
+        put(
+            figures,
+            "trajectory-%d-%s".formatted(t + 1, course.curve().kind()),
+            TrajectoryFigure.of(study.title(), course.parameter(), course.marks(), series));
+      }
+    }
+    return figures;
+  }
+
+  private static void put(Map<String, Figure> figures, String name, Figure figure) {
+    FORMATS.forEach(format -> figures.put(name + format, figure));
+  }
+
+  private static double[] column(List<EpochRecord> records, ToDoubleFunction<EpochRecord> value) {
+    return records.stream().mapToDouble(value).toArray();
+  }
+
+  private static List<Series> series(
+      Configuration study, List<NetworkResult> networks, int trajectory) {
+    List<NetworkResult> trained = networks.stream().filter(NetworkResult::isTrained).toList();
+    List<Series> series = new ArrayList<>();
+    groups(study, trained)
+        .forEach(
+            (group, members) -> {
+              List<TrajectoryResult> results =
+                  members.stream().map(n -> n.trajectories().get(trajectory)).toList();
+              series.add(series("%s, %s labels".formatted(group.name(), group.labels()), results));
+            });
+    return series;
+  }
+
+  /** Networks that are drawn as one line. */
+  static Series series(String label, List<TrajectoryResult> networks) {
+    boolean norms =
+        networks.stream().map(TrajectoryResult::jacobianNorm).allMatch(Objects::nonNull);
+    return new Series(
+        label,
+        bins(networks, n -> Arrays.stream(n.transitions().perBin()).asDoubleStream().toArray()),
+        norms ? bins(networks, n -> n.jacobianNorm().perBin()) : null);
+  }
+
+  private static double[][] bins(
+      List<TrajectoryResult> networks, Function<TrajectoryResult, double[]> values) {
+    return networks.stream().map(values).toArray(double[][]::new);
+  }
+}

@@ -1,0 +1,673 @@
+package dev.flinch.experiment;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.flinch.base.Progress;
+import dev.flinch.base.RequestException;
+import dev.flinch.data.DataSet;
+import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.experiment.Configuration.Kind;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.Measurement.Quantity;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkFile;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StudyTest {
+  /** Eight networks in two stacks; every measure there is; a checkpoint after every epoch. */
+  private static final String SMALL =
+      """
+      {
+        "title": "small",
+        "data": {"dataset": "glyphs", "train": 150, "validation": 20, "test": 60},
+        "networks": {
+          "shapes": [{"depth": 2, "width": 8}, {"hidden": [7, 5]}],
+          "seeds": [1, 2]
+        },
+        "training": {
+          "optimizer": "Adam", "learningRates": [0.01], "batchSize": 32,
+          "labels": ["true", "random"], "stop": {"epochs": 4}, "checkpointSeconds": 0
+        },
+        "measures": {
+          "jacobian": {"split": "test", "count": 50},
+          "logitJacobian": {"split": "train"},
+          "trajectories": [
+            {"kind": "through", "anchors": "sameClass", "points": 3000, "bins": 7},
+            {"kind": "translation", "image": 4, "points": 1000, "bins": 28, "jacobian": false},
+            {"kind": "random", "points": 500, "bins": 10}
+          ]
+        }
+      }
+      """;
+
+  private static final int NETWORKS = 8;
+
+  @TempDir static Path shared;
+  private static Path smallFile;
+  private static Path undisturbed;
+  private static CpuDevice device;
+
+  @TempDir Path temporary;
+
+  @BeforeAll
+  static void runUndisturbed() throws IOException {
+    device = new CpuDevice(2);
+    smallFile = Files.writeString(shared.resolve("small.json"), SMALL);
+    undisturbed = shared.resolve("undisturbed");
+    StudyResult result = run(undisturbed, false, Progress.NONE);
+    assertFalse(result.alreadyFinished());
+    assertEquals(NETWORKS, result.networks().size());
+  }
+
+  @AfterAll
+  static void everyBufferIsFree() {
+    assertEquals(0, device.liveBytes());
+    device.close();
+  }
+
+  private static StudyResult run(
+      Path folder, boolean resume, Progress progress, String... overrides) {
+    return Study.run(
+        Configuration.load(smallFile, List.of(overrides)),
+        device,
+        shared,
+        folder,
+        resume,
+        progress);
+  }
+
+  private static String refusal(Path folder, boolean resume, String... overrides) {
+    return assertThrows(RequestException.class, () -> run(folder, resume, Progress.NONE, overrides))
+        .getMessage();
+  }
+
+  /** Every file below a folder, but for provenance.json. */
+  private static SortedMap<String, byte[]> files(Path folder) throws IOException {
+    SortedMap<String, byte[]> files = new TreeMap<>();
+    try (Stream<Path> all = Files.walk(folder)) {
+      for (Path file : all.filter(Files::isRegularFile).toList()) {
+        String name = folder.relativize(file).toString();
+        if (!name.equals("provenance.json")) {
+          files.put(name, Files.readAllBytes(file));
+        }
+      }
+    }
+    return files;
+  }
+
+  private static void assertSameAsUndisturbed(Path folder) throws IOException {
+    SortedMap<String, byte[]> expected = files(undisturbed);
+    SortedMap<String, byte[]> found = files(folder);
+    assertEquals(expected.keySet(), found.keySet());
+    expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
+  }
+
+  private static JsonNode json(Path file) throws IOException {
+    return Configurations.MAPPER.readTree(Files.readAllBytes(file));
+  }
+
+  private static final class Interruption extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** Progress that throws at its n-th report. */
+  private static Progress interruptAt(int report) {
+    AtomicInteger reports = new AtomicInteger();
+    return (task, done, total) -> {
+      if (reports.incrementAndGet() == report) {
+        throw new Interruption();
+      }
+    };
+  }
+
+  @Test
+  void aRunFolderHoldsWhatWasAskedForAndNothingElse() throws IOException {
+    assertEquals(
+        Set.of(
+            "config.json",
+            "weights.safetensors",
+            "history.csv",
+            "metrics.json",
+            "figures/gap.svg",
+            "figures/gap.png",
+            "figures/history.svg",
+            "figures/history.png",
+            "figures/trajectory-1-through.svg",
+            "figures/trajectory-1-through.png",
+            "figures/trajectory-2-translation.svg",
+            "figures/trajectory-2-translation.png",
+            "figures/trajectory-3-random.svg",
+            "figures/trajectory-3-random.png"),
+        files(undisturbed).keySet());
+    JsonNode provenance = json(undisturbed.resolve("provenance.json"));
+    assertTrue(provenance.path("flinch").asText().matches("\\d+\\.\\d+\\.\\d+.*"));
+    assertEquals(device.description(), provenance.path("deviceDescription").asText());
+    assertTrue(provenance.path("seconds").path("training").asDouble() > 0);
+    assertFalse(provenance.path("finished").isMissingNode());
+    assertEquals("[4,4]", provenance.path("stacks").toString());
+  }
+
+  @Test
+  void theResolvedConfigurationRunsAgainToTheSameBytes() throws IOException {
+    Study.run(
+        Configuration.load(undisturbed.resolve("config.json"), List.of()),
+        device,
+        shared,
+        temporary.resolve("again"),
+        false,
+        Progress.NONE);
+    assertSameAsUndisturbed(temporary.resolve("again"));
+  }
+
+  @Test
+  void metricsAreWhatTheWrittenWeightsMeasure() throws IOException {
+    Path weights = undisturbed.resolve("weights.safetensors");
+    List<NetworkResult> results = RunFolder.metrics(undisturbed).networks();
+    assertEquals(
+        results.stream().map(NetworkResult::id).sorted().toList(),
+        NetworkFile.ids(weights).stream().sorted().toList());
+    for (NetworkResult result : results) {
+      Network network = NetworkFile.read(weights, Optional.empty(), Optional.of(result.id()));
+      assertEquals(result.parameters(), network.architecture().parameters());
+      Measurement all =
+          Measurement.of(
+              network,
+              new Measurement.Request(
+                  "glyphs",
+                  shared,
+                  Split.TEST,
+                  60,
+                  null,
+                  EnumSet.of(Quantity.ACCURACY, Quantity.LOSS)),
+              device,
+              Progress.NONE);
+      assertEquals(result.test().accuracy(), all.accuracy());
+      assertEquals(result.test().crossEntropy(), all.crossEntropy(), 1e-6);
+      Measurement first =
+          Measurement.of(
+              network,
+              new Measurement.Request(
+                  "glyphs", shared, Split.TEST, 50, null, EnumSet.of(Quantity.JACOBIAN)),
+              device,
+              Progress.NONE);
+      assertEquals(result.jacobianNorm().mean(), first.jacobianNorm().mean(), 1e-6);
+      assertEquals(
+          result.train().accuracy() - result.test().accuracy(), result.generalizationGap());
+      TrajectoryResult through = result.trajectories().get(0);
+      TrajectoryResult measured =
+          TrajectoryMeasurement.of(
+                  network,
+                  new TrajectoryMeasurement.Request(
+                      Kind.THROUGH,
+                      through.anchors(),
+                      null,
+                      1,
+                      3000,
+                      7,
+                      true,
+                      "glyphs",
+                      shared,
+                      null),
+                  device,
+                  Progress.NONE)
+              .result();
+      assertEquals(through.transitions().total(), measured.transitions().total());
+      assertArrayEquals(through.transitions().perBin(), measured.transitions().perBin());
+      assertEquals(through.regions(), measured.regions());
+      assertArrayEquals(through.jacobianNorm().perBin(), measured.jacobianNorm().perBin(), 1e-6);
+    }
+  }
+
+  @Test
+  void trainAccuracyIsOverTheWholeSplitOnTheNetworksOwnLabels() throws IOException {
+    Configuration study = Configuration.load(smallFile, List.of());
+    StudyData data = StudyData.load(study, shared);
+    Path weights = undisturbed.resolve("weights.safetensors");
+    Set<String> teachings = new HashSet<>();
+    for (NetworkResult result : RunFolder.metrics(undisturbed).networks()) {
+      Network network = NetworkFile.read(weights, Optional.empty(), Optional.of(result.id()));
+      var images =
+          result.labels() == Labels.RANDOM
+              ? data.splits().train().withRandomLabels(result.seed())
+              : data.splits().train();
+      teachings.add(Arrays.toString(images.labels()));
+      int correct = 0;
+      for (int i = 0; i < images.count(); i++) {
+        correct += predicted(network, images.normalised(i)) == images.label(i) ? 1 : 0;
+      }
+      assertEquals((double) correct / images.count(), result.train().accuracy(), 1e-12);
+    }
+    // The true labels, and other random ones for each seed.
+    assertEquals(3, teachings.size());
+  }
+
+  /** The class of the largest logit, in double precision. */
+  private static int predicted(Network network, float[] input) {
+    double[] h = new double[input.length];
+    for (int i = 0; i < h.length; i++) {
+      h[i] = input[i];
+    }
+    int depth = network.architecture().depth();
+    for (int l = 0; l < depth; l++) {
+      double[] z = new double[network.architecture().rows(l)];
+      for (int i = 0; i < z.length; i++) {
+        for (int j = 0; j < h.length; j++) {
+          z[i] += network.weights()[l][i * h.length + j] * h[j];
+        }
+        if (l < depth - 1) {
+          z[i] = network.architecture().activation().value(z[i]);
+        }
+      }
+      h = z;
+    }
+    int best = 0;
+    for (int c = 1; c < h.length; c++) {
+      best = h[c] > h[best] ? c : best;
+    }
+    return best;
+  }
+
+  @Test
+  void drawnAnchorsAreTrainedOnAndOfTheClassesAskedFor() {
+    for (int seed = 1; seed <= 5; seed++) {
+      for (String drawn : List.of("sameClass", "differentClasses")) {
+        Configuration study =
+            Configuration.load(
+                smallFile,
+                List.of(
+                    "measures.trajectories=[{\"kind\": \"through\", \"anchors\": \"%s\", \"seed\": %d}]"
+                        .formatted(drawn, seed)));
+        StudyData data = StudyData.load(study, shared);
+        DataSet all = data.dataSet();
+        List<Integer> anchors = data.courses().get(0).anchors();
+        Set<Integer> classes =
+            anchors.stream().map(a -> all.train().label(a)).collect(Collectors.toSet());
+        assertEquals(drawn.equals("sameClass") ? 1 : 3, classes.size(), "seed " + seed);
+        for (int anchor : anchors) {
+          byte[] image = all.train().pixels(anchor);
+          assertTrue(
+              IntStream.range(0, data.splits().train().count())
+                  .anyMatch(i -> Arrays.equals(data.splits().train().pixels(i), image)),
+              "seed " + seed);
+        }
+      }
+    }
+  }
+
+  @Test
+  void historyHasALineForEveryNetworkAndEpoch() throws IOException {
+    List<String> lines = Files.readAllLines(undisturbed.resolve("history.csv"));
+    assertEquals("network,epoch,step,loss,accuracy", lines.get(0));
+    assertEquals(1 + NETWORKS * 4, lines.size());
+    assertTrue(lines.get(1).matches("2x8-true-s1,1,5,[\\d.]+,0\\.\\d+"), lines.get(1));
+    assertTrue(lines.get(4).startsWith("2x8-true-s1,4,20,"), lines.get(4));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 20, 21, 23, 40, 45, 60})
+  void anInterruptedRunEndsAsIfItHadNotBeen(int report) throws IOException {
+    Path folder = temporary.resolve("run");
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(report)));
+    StudyResult result = run(folder, true, Progress.NONE);
+    assertFalse(result.alreadyFinished());
+    assertSameAsUndisturbed(folder);
+    assertEquals(1, json(folder.resolve("provenance.json")).path("interrupted").size());
+  }
+
+  @Test
+  void killedProcessesLeaveARunThatEndsAsIfItHadNotBeen() throws Exception {
+    Path folder = temporary.resolve("run");
+    // Within the first stack's training, then within the second's, then while it is measured.
+    int[] reports = {9, 30, 25};
+    boolean resume = false;
+    for (int report : reports) {
+      Process process = process(folder, resume);
+      try (BufferedReader lines =
+          new BufferedReader(
+              new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+        for (int i = 0; i < report; i++) {
+          assertNotNull(lines.readLine(), "the process ended before its report " + report);
+        }
+        process.destroyForcibly().waitFor();
+      }
+      assertFalse(Files.exists(folder.resolve("metrics.json")));
+      resume = true;
+    }
+    Process last = process(folder, true);
+    last.getInputStream().transferTo(OutputStream.nullOutputStream());
+    assertEquals(0, last.waitFor());
+    assertSameAsUndisturbed(folder);
+    JsonNode provenance = json(folder.resolve("provenance.json"));
+    assertEquals(reports.length, provenance.path("interrupted").size());
+  }
+
+  private static Process process(Path folder, boolean resume) throws IOException {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules",
+            "jdk.incubator.vector",
+            "-Djava.awt.headless=true",
+            "-cp",
+            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+            StudyProcess.class.getName(),
+            smallFile.toString(),
+            folder.toString(),
+            String.valueOf(resume))
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 100_000})
+  void resultsDontDependOnHowStacksAreSplit(long mostBytes) throws IOException {
+    Path folder = temporary.resolve("split");
+    Study.run(
+        Configuration.load(smallFile, List.of()),
+        device,
+        shared,
+        folder,
+        false,
+        Progress.NONE,
+        mostBytes);
+    assertTrue(json(folder.resolve("provenance.json")).path("stacks").size() > 2);
+    assertSameAsUndisturbed(folder);
+  }
+
+  @Test
+  void resumingKeepsTheStacksOfTheBeginning() throws IOException {
+    Path folder = temporary.resolve("split");
+    Configuration study = Configuration.load(smallFile, List.of());
+    assertThrows(
+        Interruption.class,
+        () -> Study.run(study, device, shared, folder, false, interruptAt(50), 1));
+    run(folder, true, Progress.NONE);
+    assertEquals(NETWORKS, json(folder.resolve("provenance.json")).path("stacks").size());
+    assertSameAsUndisturbed(folder);
+  }
+
+  @Test
+  void aFullDiskLeavesTheLastCheckpointToGoOnFrom() throws IOException {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "needs the device that is always full");
+    Path folder = temporary.resolve("run");
+    AtomicInteger reports = new AtomicInteger();
+    Progress fill =
+        (task, done, total) -> {
+          // After the checkpoint of the first epoch, which has five steps.
+          if (reports.incrementAndGet() == 7) {
+            assertTrue(Files.exists(folder.resolve("checkpoint.safetensors")));
+            try {
+              Files.createSymbolicLink(folder.resolve("checkpoint.safetensors.part"), full);
+            } catch (IOException e) {
+              throw new AssertionError(e);
+            }
+          }
+        };
+    String message =
+        assertThrows(RequestException.class, () -> run(folder, false, fill)).getMessage();
+    assertTrue(message.contains("checkpoint.safetensors: cannot be written"), message);
+    assertTrue(message.contains("No space left"), message);
+    assertTrue(message.contains("--resume"), message);
+    assertEquals(5, Checkpoint.read(folder.resolve("checkpoint.safetensors")).state().step());
+    run(folder, true, Progress.NONE);
+    assertSameAsUndisturbed(folder);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"weights.safetensors", "history.csv", "metrics.json"})
+  void aDiskThatFillsUpAtTheEndLosesNothing(String file) throws IOException {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "needs the device that is always full");
+    Path folder = temporary.resolve("run");
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(1)));
+    Files.createSymbolicLink(folder.resolve(file + ".part"), full);
+    String message = refusal(folder, true);
+    assertTrue(message.startsWith(folder.resolve(file) + ": cannot be written"), message);
+    assertTrue(message.contains("--resume"), message);
+    run(folder, true, Progress.NONE);
+    assertSameAsUndisturbed(folder);
+  }
+
+  @Test
+  void aFinishedRunSaysSoAndIsLeftAsItIs() throws IOException {
+    SortedMap<String, byte[]> before = files(undisturbed);
+    byte[] provenance = Files.readAllBytes(undisturbed.resolve("provenance.json"));
+    StudyResult result = run(undisturbed, true, Progress.NONE);
+    assertTrue(result.alreadyFinished());
+    assertEquals(NETWORKS, result.networks().size());
+    assertSameAsUndisturbed(undisturbed);
+    assertEquals(before.keySet(), files(undisturbed).keySet());
+    assertArrayEquals(provenance, Files.readAllBytes(undisturbed.resolve("provenance.json")));
+  }
+
+  @Test
+  void aFolderThatExistsIsNeverOverwritten() throws IOException {
+    String message = refusal(undisturbed, false);
+    assertTrue(message.startsWith(undisturbed + ": exists already"), message);
+    assertTrue(message.contains("--out") && message.contains("--resume"), message);
+    Path empty = Files.createDirectory(temporary.resolve("empty"));
+    assertTrue(refusal(empty, false).contains("exists already"));
+    Path file = Files.createFile(temporary.resolve("file"));
+    assertTrue(refusal(file, false).contains("exists already"));
+  }
+
+  @Test
+  void onlyARunOfTheSameConfigurationIsResumed() throws IOException {
+    assertTrue(refusal(temporary.resolve("none"), true).contains("nothing to resume"));
+    Path foreign = Files.createDirectory(temporary.resolve("foreign"));
+    Files.writeString(foreign.resolve("thesis.tex"), "precious");
+    assertTrue(refusal(foreign, true).contains("expected a run folder"));
+    assertEquals(Set.of("thesis.tex"), files(foreign).keySet());
+
+    String message =
+        refusal(undisturbed, true, "training.batchSize=31", "networks.seeds=[1,3]", "data.crop=20");
+    assertEquals(
+        List.of(
+            "data.crop: was null, is 20",
+            "networks.seeds[1]: was 2, is 3",
+            "training.batchSize: was 32, is 31"),
+        message.lines().filter(l -> l.startsWith("  ")).map(String::strip).toList());
+  }
+
+  @Test
+  void oneProcessAtATimeWorksInAFolder() throws IOException {
+    Path folder = temporary.resolve("run");
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(8)));
+    try (RunFolder held = RunFolder.open(folder)) {
+      assertTrue(refusal(folder, true).contains("another process is at work"));
+    }
+    run(folder, true, Progress.NONE);
+    assertSameAsUndisturbed(folder);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"truncated", "flipped", "foreign"})
+  void aDamagedCheckpointIsRefusedAndCanBeDeleted(String damage) throws IOException {
+    Path folder = temporary.resolve("run");
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(12)));
+    Path checkpoint = folder.resolve("checkpoint.safetensors");
+    long length = Files.size(checkpoint);
+    switch (damage) {
+      case "truncated" -> {
+        try (RandomAccessFile file = new RandomAccessFile(checkpoint.toFile(), "rw")) {
+          file.setLength(length / 2);
+        }
+      }
+      case "flipped" -> {
+        try (RandomAccessFile file = new RandomAccessFile(checkpoint.toFile(), "rw")) {
+          file.seek(length - 100);
+          int before = file.read();
+          file.seek(length - 100);
+          file.write(before ^ 1);
+        }
+      }
+      default ->
+          Files.copy(
+              undisturbed.resolve("weights.safetensors"),
+              checkpoint,
+              StandardCopyOption.REPLACE_EXISTING);
+    }
+    String message = refusal(folder, true);
+    assertTrue(message.startsWith(checkpoint + ": "), message);
+    assertTrue(message.contains("delete this file"), message);
+    Files.delete(checkpoint);
+    run(folder, true, Progress.NONE);
+    assertSameAsUndisturbed(folder);
+  }
+
+  @Test
+  void nothingIsWrittenForARequestThatCannotBeCarriedOut() throws IOException {
+    Path folder = temporary.resolve("below").resolve("run");
+    String message =
+        refusal(
+            folder,
+            false,
+            "data.train=null",
+            "training.batchSize=59981",
+            "measures.jacobian.split=train",
+            "measures.jacobian.count=70000",
+            "measures.trajectories=[{\"kind\":\"through\",\"anchors\":[1,2,60000]},"
+                + "{\"kind\":\"translation\",\"image\":10000}]");
+    assertEquals(4, message.lines().filter(l -> l.startsWith("  ")).count(), message);
+    assertTrue(message.contains("training.batchSize: expected ≤ 59980"), message);
+    assertTrue(message.contains("measures.jacobian.count: expected ≤ 59980"), message);
+    assertTrue(message.contains("measures.trajectories[0]: image 60000"), message);
+    assertTrue(message.contains("measures.trajectories[1]: image 10000"), message);
+    assertTrue(refusal(folder, false, "data.dataset=mnist").contains("flinch data fetch mnist"));
+    assertTrue(refusal(folder, false, "data.validation=60000").contains("60000 images"));
+    assertTrue(refusal(folder, false, "data.test=10001").contains("10000 images"));
+    assertTrue(refusal(folder, false, "data.crop=29").contains("from 1 to 28"));
+    assertTrue(
+        refusal(folder, false, "networks.shapes=[{\"depth\":9,\"width\":60000}]").contains("-Xmx"));
+    assertFalse(Files.exists(folder.getParent()));
+  }
+
+  @Test
+  void aPlaceThatCannotBeWrittenToIsSaidClearly() throws IOException {
+    Path file = Files.createFile(temporary.resolve("file"));
+    String message = refusal(file.resolve("run"), false);
+    assertTrue(message.contains("cannot be made"), message);
+    assertTrue(message.contains("--out"), message);
+  }
+
+  @Test
+  void aNetworkThatDivergesIsMarkedAndItsNeighboursDontNotice() throws IOException {
+    Path folder = temporary.resolve("run");
+    StudyResult result =
+        run(
+            folder,
+            false,
+            Progress.NONE,
+            "training.optimizer=SGD",
+            "training.learningRates=[0.05,1e30]");
+    Path alone = temporary.resolve("alone");
+    StudyResult calm =
+        run(alone, false, Progress.NONE, "training.optimizer=SGD", "training.learningRates=[0.05]");
+    List<NetworkResult> diverged =
+        result.networks().stream().filter(n -> n.learningRate() > 1).toList();
+    assertEquals(NETWORKS, diverged.size());
+    for (NetworkResult network : diverged) {
+      assertEquals("diverged", network.outcome());
+      assertNull(network.test());
+      assertNull(network.jacobianNorm());
+    }
+    List<NetworkResult> kept =
+        result.networks().stream().filter(n -> n.learningRate() < 1).toList();
+    for (int i = 0; i < NETWORKS; i++) {
+      assertEquals(calm.networks().get(i).test(), kept.get(i).test());
+      assertEquals(calm.networks().get(i).jacobianNorm(), kept.get(i).jacobianNorm());
+    }
+    String metrics = Files.readString(folder.resolve("metrics.json"));
+    assertFalse(metrics.contains("NaN") || metrics.contains("Infinity"), metrics);
+    assertTrue(result.summary().contains("2 (2 diverged)"), result.summary());
+  }
+
+  @Test
+  void aRunOfDivergedNetworksAloneEndsToo() throws IOException {
+    StudyResult result =
+        run(temporary.resolve("run"), false, Progress.NONE, "training.learningRates=[1e30]");
+    assertTrue(result.networks().stream().noneMatch(NetworkResult::isTrained));
+  }
+
+  @Test
+  void aStudyOfOneNetworkWritesAPlainNetworkFile() throws IOException {
+    Path folder = temporary.resolve("run");
+    run(
+        folder,
+        false,
+        Progress.NONE,
+        "networks.seeds=[5]",
+        "networks.shapes=[{\"depth\":2,\"width\":8}]",
+        "training.labels=[\"true\"]",
+        "networks.biases=true");
+    Network network =
+        NetworkFile.read(folder.resolve("weights.safetensors"), Optional.empty(), Optional.empty());
+    assertEquals(List.of(784, 8, 10), network.architecture().units());
+    assertTrue(network.architecture().biases());
+  }
+
+  @Test
+  void theSummaryHasARowForEveryShapeAndTeaching() {
+    List<String> lines = run(undisturbed, true, Progress.NONE).summary().lines().toList();
+    assertEquals(2 + 4, lines.size());
+    assertTrue(lines.get(0).matches("network +labels +networks +train accuracy +.*transitions 3"));
+    assertTrue(lines.get(2).matches("2×8 ReLU +true +2 +0\\.\\d{4} ± 0\\.\\d{4} .*"), lines.get(2));
+    assertTrue(lines.get(5).startsWith("7–5 ReLU"), lines.get(5));
+  }
+
+  @Test
+  void foldersAreNamedAfterTheConfiguration() {
+    Path configuration = Path.of("configs", "a-name-that-nobody-has-run.json");
+    Path expected = Path.of("runs", "a-name-that-nobody-has-run");
+    assertEquals(expected, Study.defaultFolder(configuration, false));
+    assertEquals(expected, Study.defaultFolder(configuration, true));
+  }
+
+  @Test
+  void dataThatChangedSinceTheBeginningIsRefused() throws IOException {
+    Path folder = temporary.resolve("run");
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(8)));
+    Path provenance = folder.resolve("provenance.json");
+    Files.writeString(
+        provenance,
+        Files.readString(provenance)
+            .replace("\"dataset\" : \"glyphs\"", "\"dataChecksums\" : {\"a\" : \"b\"}"));
+    assertTrue(refusal(folder, true).contains("began with other data files"));
+  }
+}
