@@ -62,7 +62,7 @@ class FloorPlanTest {
         .whereLayer("device")
         .mayOnlyBeAccessedByLayers("cli", "studies", "methods", "things", "makes")
         .whereLayer("makes")
-        .mayOnlyBeAccessedByLayers("studies")
+        .mayOnlyBeAccessedByLayers("cli", "studies")
         .whereLayer("base")
         .mayOnlyBeAccessedByLayers(
             "cli", "studies", "report", "methods", "things", "device", "makes")

@@ -3,6 +3,8 @@ package dev.flinch.cli;
 import dev.flinch.base.RequestException;
 import dev.flinch.bench.WrongAnswerException;
 import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.Kind;
+import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -10,7 +12,10 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
@@ -28,7 +33,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {DataCommand.class, DoctorCommand.class, BenchCommand.class},
+    subcommands = {
+      RunCommand.class,
+      MeasureCommand.class,
+      TrajectoryCommand.class,
+      DataCommand.class,
+      DoctorCommand.class,
+      BenchCommand.class
+    },
     footer = {
       "",
       "Example:",
@@ -58,7 +70,8 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Points.class, Points::parse)
         .registerConverter(Activation.class, asked(Activation::named))
         .registerConverter(Quantity.class, asked(Quantity::named))
-        .setCaseInsensitiveEnumValuesAllowed(true)
+        .registerConverter(Split.class, word(Split.class))
+        .registerConverter(Kind.class, word(Kind.class))
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
         .setParameterExceptionHandler(Main::explain)
@@ -76,6 +89,23 @@ public final class Main implements Callable<Integer> {
     };
   }
 
+  /** A converter for the names of an enum, which users write in lower case. */
+  private static <E extends Enum<E>> ITypeConverter<E> word(Class<E> type) {
+    return text ->
+        Stream.of(type.getEnumConstants())
+            .filter(value -> value.name().equalsIgnoreCase(text))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new TypeConversionException(
+                        "expected one of %s, found '%s'"
+                            .formatted(
+                                Stream.of(type.getEnumConstants())
+                                    .map(value -> value.name().toLowerCase(Locale.ROOT))
+                                    .collect(Collectors.joining(", ")),
+                                text)));
+  }
+
   @Override
   public Integer call() {
     return showUsage(spec);
@@ -90,7 +120,16 @@ public final class Main implements Callable<Integer> {
   private static int explain(ParameterException mistake, String[] args) {
     CommandLine command = mistake.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("flinch: " + mistake.getMessage());
+    boolean unknownCommand =
+        mistake instanceof UnmatchedArgumentException unmatched
+            && !unmatched.isUnknownOption()
+            && !command.getSubcommands().isEmpty();
+    err.println(
+        "flinch: "
+            + (unknownCommand
+                ? "unknown command '%s'"
+                    .formatted(((UnmatchedArgumentException) mistake).getUnmatched().get(0))
+                : mistake.getMessage()));
     UnmatchedArgumentException.printSuggestions(mistake, err);
     err.println(
         "%s --help shows what there is.".formatted(command.getCommandSpec().qualifiedName()));

@@ -5,6 +5,7 @@ import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.TrajectoryMeasurement;
+import dev.flinch.experiment.TrajectoryResult;
 import dev.flinch.network.Network;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -137,8 +138,9 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
   }
 
   @Override
-  void print(TrajectoryMeasurement t, PrintWriter out) {
-    out.printf("%,d points, %.1f s%n", t.points(), t.seconds());
+  void print(TrajectoryMeasurement measurement, PrintWriter out) {
+    TrajectoryResult t = measurement.result();
+    out.printf("%s, %,d points, %.1f s%n", t.kind(), t.points(), t.seconds());
     out.printf(
         "transitions   %,d (by layer: %s)%n",
         t.transitions().total(),

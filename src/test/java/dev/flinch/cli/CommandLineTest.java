@@ -308,9 +308,9 @@ class CommandLineTest {
         Files.writeString(
             folder.resolve("small.json"),
             """
-            {"data": {"dataset": "glyphs", "train": 60, "test": 40},
+            {"title": "Small", "data": {"dataset": "glyphs", "train": 60, "test": 40},
              "networks": {"shapes": [{"depth": 2, "width": 8}], "seeds": [1, 2]},
-             "training": {"stop": {"epochs": 1}},
+             "training": {"learningRates": [0.1], "batchSize": 20, "stop": {"epochs": 1}},
              "measures": {"jacobian": {"count": 10}}}
             """);
     String out = folder.resolve("run").toString();
