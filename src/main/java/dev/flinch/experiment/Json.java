@@ -4,16 +4,21 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
+import java.nio.file.Path;
 
 /** Results as JSON. */
 public final class Json {
   private static final ObjectWriter WRITER =
-      Configurations.MAPPER.writer(
-          new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n")));
+      Configurations.MAPPER
+          .copy()
+          .registerModule(new SimpleModule().addSerializer(Path.class, new ToStringSerializer()))
+          .writer(new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n")));
 
   private Json() {}
 
-  /** A value of records, lists and numbers; keys stand as the records declare them. */
+  /** A value of records, lists, paths and numbers; keys stand as the records declare them. */
   public static String text(Object value) {
     try {
       return WRITER.writeValueAsString(value) + "\n";

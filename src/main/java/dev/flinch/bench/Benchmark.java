@@ -1,0 +1,163 @@
+package dev.flinch.bench;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.flinch.base.Progress;
+import dev.flinch.base.RequestException;
+import dev.flinch.device.Device;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+
+/**
+ * How fast each operation is on this machine, beside the rate of its matrix products.
+ *
+ * @param device what computed
+ * @param images what the networks were shown: mnist or random
+ * @param gemmGflops the best rate of {@code gemm}, the ceiling of all jobs
+ * @param gemmShape the shape that reached it
+ * @param gemm rates of products of several shapes
+ */
+public record Benchmark(
+    String device,
+    String images,
+    double gemmGflops,
+    String gemmShape,
+    List<GemmRate> gemm,
+    List<Result> jobs) {
+  private static final List<Job> JOBS =
+      List.of(
+          new TransitionsJob(),
+          new JacobianJob(20, 200),
+          new JacobianJob(3, 1000),
+          new EpochJob(1, 20, 200),
+          new EpochJob(1, 3, 1000),
+          new EpochJob(8, 5, 100));
+
+  /**
+   * One job.
+   *
+   * @param seconds the median of its repeats
+   * @param flop multiplications and additions in matrix products
+   * @param gflops 10⁹ of them a second
+   * @param fractionOfGemm of the ceiling
+   * @param deviceBytes the most that was allocated on the device
+   * @param processBytes the most memory that the process held meanwhile, or null where the system
+   *     doesn't say
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record Result(
+      String name,
+      double seconds,
+      double flop,
+      double gflops,
+      double fractionOfGemm,
+      long deviceBytes,
+      Long processBytes) {}
+
+  /** The names of all jobs. */
+  public static List<String> names() {
+    return JOBS.stream().map(Job::name).toList();
+  }
+
+  /**
+   * Checks the answers of jobs, then times them.
+   *
+   * @param names which jobs, or none for all
+   * @param repeats timed runs of each, after one that isn't timed
+   * @throws RequestException for a name that there is not
+   * @throws WrongAnswerException before anything is timed, if an answer is wrong
+   */
+  public static Benchmark run(
+      Device device, Path dataDirectory, Collection<String> names, int repeats, Progress progress) {
+    List<Job> jobs = choose(names);
+    if (repeats < 1) {
+      throw new RequestException("repeats: expected 1 or more, found " + repeats);
+    }
+    BenchData data = BenchData.find(dataDirectory);
+    for (int i = 0; i < jobs.size(); i++) {
+      progress.report("checking answers", i, jobs.size());
+      jobs.get(i).check(device, data);
+    }
+    progress.report("checking answers", jobs.size(), jobs.size());
+    List<GemmRate> rates = new ArrayList<>();
+    for (int[] shape : new int[][] {{512, 200, 200}, {8192, 200, 200}, {4096, 1000, 1000}}) {
+      rates.add(GemmRate.measure(device, shape[0], shape[1], shape[2]));
+    }
+    GemmRate best = rates.stream().max(Comparator.comparingDouble(GemmRate::gflops)).orElseThrow();
+    List<Result> results = new ArrayList<>();
+    for (Job job : jobs) {
+      results.add(time(job, device, data, repeats, best.gflops(), progress));
+    }
+    return new Benchmark(
+        device.description(), data.source(), best.gflops(), best.shape(), rates, results);
+  }
+
+  private static List<Job> choose(Collection<String> names) {
+    for (String name : names) {
+      if (!names().contains(name)) {
+        throw new RequestException(
+            "unknown job '%s': expected one of %s".formatted(name, String.join(", ", names())));
+      }
+    }
+    return JOBS.stream()
+        .filter(job -> names.isEmpty() || names.contains(job.name()))
+        .collect(Collectors.toList());
+  }
+
+  private static Result time(
+      Job job, Device device, BenchData data, int repeats, double ceiling, Progress progress) {
+    AtomicLong deviceBytes = new AtomicLong();
+    AtomicLong processBytes = new AtomicLong();
+    Progress watch =
+        (task, done, total) -> {
+          deviceBytes.accumulateAndGet(device.liveBytes(), Math::max);
+          processBytes.accumulateAndGet(residentBytes(), Math::max);
+        };
+    try (Job.Run run = job.prepare(device, data)) {
+      progress.report(job.name(), 0, repeats + 1);
+      run.time(watch);
+      AtomicLong done = new AtomicLong();
+      double seconds =
+          GemmRate.median(
+              repeats,
+              () -> {
+                progress.report(job.name(), done.incrementAndGet(), repeats + 1);
+                return run.time(Progress.NONE);
+              });
+      progress.report(job.name(), repeats + 1, repeats + 1);
+      double gflops = job.flop() / seconds / 1e9;
+      return new Result(
+          job.name(),
+          seconds,
+          job.flop(),
+          gflops,
+          gflops / ceiling,
+          deviceBytes.get(),
+          processBytes.get() > 0 ? processBytes.get() : null);
+    }
+  }
+
+  /** What the process holds of the machine's memory, where Linux says so, else 0. */
+  private static long residentBytes() {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.exists(status)) {
+      return 0;
+    }
+    try {
+      return Files.readAllLines(status).stream()
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .findFirst()
+          .orElse(0);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

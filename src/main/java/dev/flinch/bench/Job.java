@@ -1,0 +1,41 @@
+package dev.flinch.bench;
+
+import dev.flinch.base.Progress;
+import dev.flinch.device.Device;
+
+/** An operation whose speed is measured. */
+interface Job {
+  /** Such as {@code epoch-20x200}. */
+  String name();
+
+  /** Multiplications and additions of one {@link Run#time}. */
+  double flop();
+
+  /**
+   * Compares the answers of a small sibling of the job with plain double precision.
+   *
+   * @throws WrongAnswerException where they differ by more than float32 explains
+   */
+  void check(Device device, BenchData data);
+
+  /** Makes everything that isn't timed. */
+  Run prepare(Device device, BenchData data);
+
+  /** A job that is ready. */
+  interface Run extends AutoCloseable {
+    /** Does the work once, and returns its seconds. */
+    double time(Progress progress);
+
+    @Override
+    void close();
+  }
+
+  /** Refuses a value that is off by more than a fraction of what was expected; NaN never passes. */
+  static void require(String what, double expected, double found, double tolerance) {
+    if (!(Math.abs(found - expected) <= tolerance * Math.abs(expected))) {
+      throw new WrongAnswerException(
+          "%s: expected %s in double precision, found %s: more than %s of it apart"
+              .formatted(what, expected, found, tolerance));
+    }
+  }
+}

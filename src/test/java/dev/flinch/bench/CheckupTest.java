@@ -1,0 +1,35 @@
+package dev.flinch.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.flinch.device.cpu.BlasLibrary;
+import dev.flinch.device.cuda.Gpu;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckupTest {
+  private static BlasLibrary blas(String kernels, String forced) {
+    return new BlasLibrary("OpenBLAS", kernels, forced);
+  }
+
+  @Test
+  void kernelsThatLeaveAvx512UnusedAreNoticed() {
+    List<String> advice = Checkup.advice(blas("Haswell", "Haswell"), true);
+    assertEquals(1, advice.size());
+    assertTrue(advice.get(0).contains("unset OPENBLAS_CORETYPE"), advice.get(0));
+    assertEquals(List.of(), Checkup.advice(blas("Haswell", null), false));
+    assertEquals(List.of(), Checkup.advice(blas("SkylakeX", "SkylakeX"), true));
+    assertEquals(List.of(), Checkup.advice(blas("Cooperlake", null), true));
+  }
+
+  @Test
+  void aGpuCanBeLookedForTwice(@TempDir Path folder) {
+    Gpu first = Gpu.probe(folder.resolve("natives"));
+    assertFalse(first.description().isBlank());
+    assertEquals(first, Gpu.probe(folder.resolve("natives")));
+  }
+}

@@ -1,0 +1,324 @@
+package dev.flinch.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.flinch.device.Activation;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkFile;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class CommandLineTest {
+  @TempDir private Path folder;
+
+  private record Outcome(int code, String out, String err) {}
+
+  private static Outcome flinch(String... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine commands =
+        Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+    int code = commands.execute(args);
+    return new Outcome(code, out.toString(), err.toString());
+  }
+
+  private static void assertRefused(Outcome outcome, String... parts) {
+    assertEquals(2, outcome.code(), outcome.err());
+    assertEquals("", outcome.out());
+    for (String part : parts) {
+      assertTrue(outcome.err().contains(part), () -> part + " in: " + outcome.err());
+    }
+    assertFalse(outcome.err().contains("\tat "), outcome::err);
+  }
+
+  private JsonNode json(String... args) throws IOException {
+    Path file = folder.resolve("result.json");
+    Outcome outcome =
+        flinch(
+            Stream.concat(Stream.of(args), Stream.of("--json", file.toString()))
+                .toArray(String[]::new));
+    assertEquals(0, outcome.code(), outcome.err());
+    assertFalse(outcome.out().isBlank());
+    return new ObjectMapper().readTree(file.toFile());
+  }
+
+  private String weights(int... units) {
+    Path file = folder.resolve("net.safetensors");
+    Architecture architecture =
+        new Architecture(java.util.Arrays.stream(units).boxed().toList(), Activation.RELU, true);
+    NetworkFile.write(file, Map.of("net", Network.initial(architecture, 1, 1)), Map.of());
+    return file.toString();
+  }
+
+  private List<Path> files() throws IOException {
+    try (Stream<Path> all = Files.list(folder)) {
+      return all.toList();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "measure",
+        "trajectory",
+        "data",
+        "data list",
+        "data fetch",
+        "doctor",
+        "bench"
+      })
+  void everyCommandExplainsItselfWithAnExample(String command) {
+    Outcome outcome = flinch((command + " --help").split(" "));
+    assertEquals(0, outcome.code());
+    assertTrue(outcome.out().contains("Example:"), outcome.out());
+    assertTrue(outcome.out().contains("  flinch " + command), outcome.out());
+    if (!command.equals("data")) {
+      assertTrue(outcome.out().contains("--json"), outcome.out());
+      assertTrue(outcome.out().contains("--verbose"), outcome.out());
+    }
+  }
+
+  @Test
+  void anUnknownCommandSuggestsTheNearOnes() {
+    assertRefused(flinch("mesure"), "mesure", "flinch measure");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "data"})
+  void withoutACommandTheUsageIsShown(String command) {
+    assertRefused(flinch(command.isEmpty() ? new String[0] : new String[] {command}), "Usage:");
+  }
+
+  @Test
+  void versionIsANumber() {
+    assertTrue(flinch("--version").out().strip().matches("flinch \\d+\\.\\d+\\.\\d+.*"));
+  }
+
+  @Test
+  void wrongRequestsExitWithTwoAndSayWhatWasExpected() {
+    String net = weights(784, 5, 10);
+    assertRefused(flinch("run"), "CONFIG");
+    assertRefused(flinch("run", folder.resolve("none.json").toString()), "none.json");
+    assertRefused(flinch("bench", "--repeats", "x"), "--repeats", "x");
+    assertRefused(flinch("bench", "--repeats", "0"), "1 or more", "0");
+    assertRefused(flinch("bench", "--job", "nope"), "nope", "epoch-20x200");
+    assertRefused(flinch("bench", "--device", "cuda"), "cuda", "CPU");
+    assertRefused(flinch("bench", "--device", "tpu"), "tpu", "auto, cpu");
+    assertRefused(flinch("data", "fetch", "imagenet"), "imagenet", "mnist");
+    assertRefused(flinch("data", "fetch", "glyphs"), "glyphs", "nothing to fetch");
+    assertRefused(flinch("measure", net, "--dataset", "imagenet"), "imagenet", "mnist");
+    assertRefused(flinch("measure", net, "--dataset", "glyphs", "--split", "x"), "train", "test");
+    assertRefused(
+        flinch("measure", net, "--dataset", "glyphs", "--measures", "speed"), "speed", "accuracy");
+    assertRefused(
+        flinch("measure", net, "--dataset", "glyphs", "--activation", "GELU"), "GELU", "HardTanh");
+    assertRefused(flinch("measure", net, "--dataset", "glyphs", "--crop", "29"), "29");
+    assertRefused(
+        flinch("measure", net, "--dataset", "mnist", "--data-dir", folder.toString()),
+        "flinch data fetch mnist");
+    assertRefused(flinch("trajectory", net), "--kind");
+    assertRefused(flinch("trajectory", net, "--kind", "square"), "square", "translation");
+    assertRefused(flinch("trajectory", net, "--kind", "random", "--points", "0"), "points", "0");
+    assertRefused(flinch("trajectory", net, "--kind", "random", "--points", "2^"), "2^20");
+    assertRefused(flinch("trajectory", net, "--kind", "random", "--figure", "f.pdf"), ".svg");
+    assertRefused(flinch("trajectory", net, "--kind", "through", "--dataset", "glyphs"), "anchors");
+    assertRefused(
+        flinch(
+            "trajectory",
+            net,
+            "--kind",
+            "through",
+            "--dataset",
+            "glyphs",
+            "--anchors",
+            "1,2,60000"),
+        "60000");
+    assertRefused(
+        flinch("trajectory", net, "--kind", "translation", "--dataset", "glyphs", "--image", "-1"),
+        "-1");
+  }
+
+  @Test
+  void aFileThatIsNoNetworkIsNamed() throws IOException {
+    Path file = Files.writeString(folder.resolve("torn.safetensors"), "no header");
+    assertRefused(flinch("measure", file.toString(), "--dataset", "glyphs"), "torn.safetensors");
+  }
+
+  @Test
+  void verboseShowsWhereARefusalAroseAndKeepsItsCode() {
+    Outcome outcome = flinch("data", "fetch", "imagenet", "--verbose");
+    assertEquals(2, outcome.code());
+    assertTrue(outcome.err().contains("\tat dev.flinch.data."), outcome.err());
+  }
+
+  @Test
+  void aJsonFileThatCannotBeWrittenIsFoundBeforeTheWork() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "");
+    for (Path impossible : List.of(folder.resolve("none/x.json"), file.resolve("x.json"), folder)) {
+      // The data set is unknown too, but that is noticed by the work.
+      assertRefused(flinch("data", "fetch", "imagenet", "--json", impossible.toString()), "--json");
+    }
+    assertEquals(List.of(file), files());
+  }
+
+  @Test
+  void workThatFailsLeavesTheJsonFileAsItWas() throws IOException {
+    Path file = Files.writeString(folder.resolve("x.json"), "before");
+    assertRefused(flinch("data", "fetch", "imagenet", "--json", file.toString()), "imagenet");
+    assertEquals("before", Files.readString(file));
+    assertEquals(List.of(file), files());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1048576,1048576", "2^20,1048576", "10^3,1000", "1,1", "0,0"})
+  void pointsAreNumbersOrPowers(String text, long expected) {
+    assertEquals(expected, Points.parse(text).count());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "2^", "^2", "1e6", "-4", "2^64", "9999999999999999999", "2.5"})
+  void otherPointsAreRefused(String text) {
+    assertRefused(
+        flinch("trajectory", "x", "--kind", "random", "--points=" + text), "--points", "2^20");
+  }
+
+  @Test
+  void dataListNamesEveryDataSet() throws IOException {
+    JsonNode list = json("data", "list", "--data-dir", folder.toString());
+    assertEquals(
+        List.of("mnist", "fashion-mnist", "cifar10", "cifar100", "glyphs"),
+        StreamSupport.stream(list.spliterator(), false).map(e -> e.get("name").asText()).toList());
+    assertFalse(list.get(0).get("found").asBoolean());
+    assertEquals(folder.resolve("mnist").toString(), list.get(0).get("folder").asText());
+    assertTrue(list.get(4).get("found").asBoolean());
+  }
+
+  @Test
+  void doctorMeasuresTheRateOfMatrixProducts() throws IOException {
+    JsonNode checkup = json("doctor", "--data-dir", folder.toString());
+    assertTrue(checkup.get("gemm").get("gflops").asDouble() > 0);
+    assertEquals(Runtime.getRuntime().availableProcessors(), checkup.get("cores").asInt());
+    assertFalse(checkup.get("gpu").get("description").asText().isBlank());
+    assertFalse(checkup.get("blas").get("kernels").isNull());
+    assertEquals(5, checkup.get("dataSets").size());
+  }
+
+  @Test
+  void benchReportsTimesBesideTheRateOfMatrixProducts() throws IOException {
+    JsonNode bench =
+        json(
+            "bench",
+            "--job",
+            "jacobian-10k-20x200",
+            "--repeats",
+            "1",
+            "--data-dir",
+            folder.toString());
+    JsonNode job = bench.get("jobs").get(0);
+    assertEquals(1, bench.get("jobs").size());
+    assertEquals("jacobian-10k-20x200", job.get("name").asText());
+    double gflops = job.get("flop").asDouble() / job.get("seconds").asDouble() / 1e9;
+    assertEquals(gflops, job.get("gflops").asDouble(), 1e-9 * gflops);
+    double fraction = gflops / bench.get("gemmGflops").asDouble();
+    assertEquals(fraction, job.get("fractionOfGemm").asDouble(), 1e-9);
+  }
+
+  @Test
+  void measureWritesWhatWasAskedFor() throws IOException {
+    JsonNode all = json("measure", weights(784, 7, 10), "--dataset", "glyphs", "--count", "50");
+    assertEquals(50, all.get("jacobianNorm").get("points").size());
+    assertTrue(all.get("jacobianNorm").get("mean").asDouble() > 0);
+    assertTrue(all.get("jacobianNorm").get("standardError").asDouble() > 0);
+    assertTrue(all.get("logitJacobianNorm").get("mean").asDouble() > 0);
+    assertTrue(all.get("crossEntropy").asDouble() > 0);
+    assertTrue(all.has("network"));
+    JsonNode some =
+        json(
+            "measure",
+            weights(784, 7, 10),
+            "--dataset",
+            "glyphs",
+            "--split",
+            "train",
+            "--count",
+            "50",
+            "--measures",
+            "accuracy,loss");
+    assertTrue(some.get("accuracy").isNumber());
+    assertFalse(some.hasNonNull("jacobianNorm"));
+  }
+
+  @Test
+  void trajectoryWritesBothMeasuresAndAFigure() throws IOException {
+    Path figure = folder.resolve("curve.svg");
+    JsonNode json =
+        json(
+            "trajectory",
+            weights(784, 7, 7, 10),
+            "--kind",
+            "through",
+            "--dataset",
+            "glyphs",
+            "--anchors",
+            "1,3,5",
+            "--points",
+            "2^10",
+            "--bins",
+            "16",
+            "--figure",
+            figure.toString());
+    assertEquals("through", json.get("kind").asText());
+    assertEquals(1024, json.get("points").asInt());
+    JsonNode transitions = json.get("transitions");
+    assertEquals(2, transitions.get("perLayer").size());
+    assertEquals(16, transitions.get("perBin").size());
+    long sum =
+        StreamSupport.stream(transitions.get("perBin").spliterator(), false)
+            .mapToLong(JsonNode::asLong)
+            .sum();
+    assertEquals(transitions.get("total").asLong(), sum);
+    assertTrue(json.get("regions").asLong() > 1);
+    assertEquals(16, json.get("jacobianNorm").get("perBin").size());
+    assertTrue(json.get("seconds").asDouble() > 0);
+    assertTrue(Files.readString(figure).contains("</svg>"));
+  }
+
+  @Test
+  void runWritesItsFolderOnce() throws IOException {
+    Path configuration =
+        Files.writeString(
+            folder.resolve("small.json"),
+            """
+            {"title": "Small", "data": {"dataset": "glyphs", "train": 60, "test": 40},
+             "networks": {"shapes": [{"depth": 2, "width": 8}], "seeds": [1, 2]},
+             "training": {"learningRates": [0.1], "batchSize": 20, "stop": {"epochs": 1}},
+             "measures": {"jacobian": {"count": 10}}}
+            """);
+    String out = folder.resolve("run").toString();
+    JsonNode metrics = json("run", configuration.toString(), "--out", out, "--set", "title=Tiny");
+    assertEquals("Tiny", metrics.get("title").asText());
+    assertEquals(2, metrics.get("networks").size());
+    assertRefused(flinch("run", configuration.toString(), "--out", out), out);
+    assertRefused(
+        flinch("run", configuration.toString(), "--set", "networks.seed=1"), "networks.seed");
+  }
+}
