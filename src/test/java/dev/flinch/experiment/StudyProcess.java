@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * A process that runs a study, and that says so and stands still at one report of progress, so that
  * a test can kill it there. Arguments: configuration, run folder, whether to resume, a pattern of
- * the task's name, and the units done.
+ * the task's name, and the fewest units done of it.
  */
 final class StudyProcess {
   static final String HALTED = "halted";
@@ -20,7 +20,7 @@ final class StudyProcess {
   public static void main(String[] arguments) {
     Progress progress =
         (task, done, total) -> {
-          if (task.matches(arguments[3]) && done == Long.parseLong(arguments[4])) {
+          if (task.matches(arguments[3]) && done >= Long.parseLong(arguments[4])) {
             System.out.println(HALTED);
             try {
               System.in.read();
