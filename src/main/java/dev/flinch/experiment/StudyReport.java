@@ -26,6 +26,9 @@ import java.util.stream.Collectors;
 final class StudyReport {
   private static final List<String> FORMATS = List.of(".svg", ".png");
 
+  /** More lines than these in one figure of a trajectory, and each architecture gets its own. */
+  private static final int MOST_SERIES = 6;
+
   private StudyReport() {}
 
   /** Networks that differ in their seeds alone. */
@@ -166,12 +169,22 @@ final class StudyReport {
     }
     for (int t = 0; t < data.courses().size(); t++) {
       Course course = data.courses().get(t);
-      List<Series> series = series(study, networks, t);
-      if (!series.isEmpty()) {
+      String file = "trajectory-%d-%s".formatted(t + 1, course.curve().kind());
+      Map<String, List<Series>> series = series(study, networks, t);
+      List<Series> all = series.values().stream().flatMap(List::stream).toList();
+      if (all.size() > MOST_SERIES) {
+        series.forEach(
+            (name, ofName) ->
+                put(
+                    figures,
+                    file + "-" + fileName(name),
+                    TrajectoryFigure.of(
+                        study.title() + ", " + name, course.parameter(), course.marks(), ofName)));
+      } else if (!all.isEmpty()) {
         put(
             figures,
-            "trajectory-%d-%s".formatted(t + 1, course.curve().kind()),
-            TrajectoryFigure.of(study.title(), course.parameter(), course.marks(), series));
+            file,
+            TrajectoryFigure.of(study.title(), course.parameter(), course.marks(), all));
       }
     }
     return figures;
@@ -185,16 +198,23 @@ final class StudyReport {
     return records.stream().mapToDouble(value).toArray();
   }
 
-  private static List<Series> series(
+  private static String fileName(String name) {
+    return name.toLowerCase(Locale.ROOT).replace('×', 'x').replaceAll("[^a-z0-9.]+", "-");
+  }
+
+  /** The lines of a trajectory, by architecture. */
+  private static Map<String, List<Series>> series(
       Configuration study, List<NetworkResult> networks, int trajectory) {
     List<NetworkResult> trained = networks.stream().filter(NetworkResult::isTrained).toList();
-    List<Series> series = new ArrayList<>();
+    Map<String, List<Series>> series = new LinkedHashMap<>();
     groups(study, trained)
         .forEach(
             (group, members) -> {
               List<TrajectoryResult> results =
                   members.stream().map(n -> n.trajectories().get(trajectory)).toList();
-              series.add(series("%s, %s labels".formatted(group.name(), group.labels()), results));
+              series
+                  .computeIfAbsent(group.name(), name -> new ArrayList<>())
+                  .add(series("%s, %s labels".formatted(group.name(), group.labels()), results));
             });
     return series;
   }
