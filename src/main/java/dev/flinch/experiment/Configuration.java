@@ -21,8 +21,8 @@ import java.util.stream.IntStream;
  * default and its meaning is declared in {@link Configurations} and listed in {@code
  * configs/README.md}. A value of this type is complete and checked.
  *
- * @param seed keys the training subset, the validation split and the random labels, which all
- *     networks of a study share
+ * @param seed keys the training subset and the validation split, which all networks of a study
+ *     share
  */
 public record Configuration(
     String title, long seed, Data data, Networks networks, Training training, Measures measures) {

@@ -124,8 +124,7 @@ final class Configurations {
               "seed",
               integer(0, Long.MAX_VALUE),
               1,
-              "Keys what all networks share: the training subset, the validation split, random"
-                  + " labels."),
+              "Keys what all networks share: the training subset and the validation split."),
           section(
               "data",
               object(
@@ -182,8 +181,8 @@ final class Configurations {
                       "seeds",
                       list(integer(0, Long.MAX_VALUE)),
                       List.of(1),
-                      "One network each; keys its initial weights and the order of its"
-                          + " mini-batches.")),
+                      "One network each; keys its initial weights, the order of its mini-batches,"
+                          + " and its random labels.")),
               "A study trains every combination of shape, activation, initial scale, learning rate,"
                   + " labels and seed."),
           section(

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * @param id unique in the study, such as {@code 3x100-true-s1}: the shape, the factors that take
  *     several values, and the seed; letters, digits, hyphens and underscores only, so it can name a
  *     file and begin the name of a tensor
- * @param seed keys the initial weights and the order of the mini-batches
+ * @param seed keys the initial weights, the order of the mini-batches, and random labels
  */
 public record Replica(
     String id,

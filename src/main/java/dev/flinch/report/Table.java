@@ -57,6 +57,6 @@ public final class Table {
   }
 
   private static boolean isNumber(String cell) {
-    return cell.matches("[-−+]?\\d.*|NaN|[-−]?(Infinity|∞)|–|—|");
+    return cell.matches("[-−+]?\\d[\\d.,]*([eE][-+]?\\d+)?([ ±%].*)?|NaN|[-−]?(Infinity|∞)|–|—|");
   }
 }

@@ -646,7 +646,9 @@ class StudyTest {
   void theSummaryHasARowForEveryShapeAndTeaching() {
     List<String> lines = run(undisturbed, true, Progress.NONE).summary().lines().toList();
     assertEquals(2 + 4, lines.size());
-    assertTrue(lines.get(0).matches("network +labels +networks +train accuracy +.*transitions 3"));
+    assertTrue(
+        lines.get(0).matches("network +labels +networks +train accuracy +.*transitions 3"),
+        lines.get(0));
     assertTrue(lines.get(2).matches("2×8 ReLU +true +2 +0\\.\\d{4} ± 0\\.\\d{4} .*"), lines.get(2));
     assertTrue(lines.get(5).startsWith("7–5 ReLU"), lines.get(5));
   }

@@ -24,6 +24,20 @@ class TableTest {
   }
 
   @Test
+  void shapesThatBeginWithADigitAreWords() {
+    assertEquals(
+        """
+        network          gap
+        ───────  ───────────
+        2×64     1.2e-3 ± 1%
+        10×8 x             1
+        """,
+        Table.format(
+            List.of("network", "gap"),
+            List.of(List.of("2×64", "1.2e-3 ± 1%"), List.of("10×8 x", "1"))));
+  }
+
+  @Test
   void aTableWithoutRowsIsItsHeader() {
     assertEquals("a  bc\n─  ──\n", Table.format(List.of("a", "bc"), List.of()));
   }
