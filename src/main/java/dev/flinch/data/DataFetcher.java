@@ -270,7 +270,7 @@ public final class DataFetcher {
         try {
           count = body.read(buffer, 0, (int) Math.min(buffer.length, file.bytes() - done));
         } catch (IOException e) {
-          LOG.debug("{}: {}", file.name(), e.getCause() == null ? e : e.getCause().toString());
+          LOG.debug("{}: {}", file.name(), String.valueOf(e.getCause() == null ? e : e.getCause()));
         }
         alarm.cancel(false);
         if (count < 0) {
