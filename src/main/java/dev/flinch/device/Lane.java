@@ -83,6 +83,9 @@ public interface Lane {
   /** wide ← narrow, float32 to float64. */
   void widen(Matrix narrow, Matrix wide);
 
+  /** narrow ← wide, float64 to float32. */
+  void narrow(Matrix wide, Matrix narrow);
+
   /**
    * Rows of a flat or piecewise flat trajectory: out[i] ← Σₖ coefficients[i, k] vectors[indices[i,
    * k]] + sign · offset, summed in float64 and rounded once.
@@ -140,6 +143,25 @@ public interface Lane {
 
   /** seeds[i · C + c] ← the c-th unit vector; {@code seeds}: points · C × C. */
   void logitSeeds(Matrix seeds);
+
+  /**
+   * Gram matrices of groups of rows: grams[i] ← G Gᵀ, in float64, with G the i-th {@code group}
+   * rows of a.
+   *
+   * @param grams float64, rows / group × group², each row a symmetric matrix
+   */
+  void groupGrams(Matrix a, int group, Matrix grams);
+
+  /**
+   * The Frobenius norm of the probabilities' Jacobian at points whose logits' Jacobian A is known
+   * by its Gram matrix A Aᵀ, as it is throughout a linear region: row i of J is σᵢ (aᵢ − Σⱼ σⱼ aⱼ).
+   *
+   * @param logits points × C
+   * @param grams float64, any × C²
+   * @param regions which row of {@code grams} each point has
+   * @param norms float64, points × 1
+   */
+  void probabilityNorms(Matrix logits, Matrix grams, int[] regions, Matrix norms);
 
   /**
    * out[i] ← Σ over {@code group} rows and all columns of a ∘ b, in float64.

@@ -9,6 +9,9 @@ package dev.flinch.device;
  * @param rows rows of each matrix
  * @param columns columns of each matrix
  * @param stride elements from one row to the next, at least {@code columns}
+ * @param padded whether the elements between a row's columns and the next row belong to nobody, and
+ *     reach to a multiple of {@link #PADDING}: an operation may read and write them at will, so
+ *     that it needs no loop for the rest of a row
  * @param replicas how many matrices
  * @param replicaStride elements from one matrix to the next
  */
@@ -18,14 +21,22 @@ public record Matrix(
     int rows,
     int columns,
     int stride,
+    boolean padded,
     int replicas,
     long replicaStride) {
+  /** Padded rows are a multiple of this many elements: a cache line of float32. */
+  public static final int PADDING = 16;
+
   public Matrix {
-    long end = offset + (replicas - 1) * replicaStride + (rows - 1L) * stride + columns;
+    long end =
+        offset
+            + (replicas - 1) * replicaStride
+            + (rows - 1L) * stride
+            + (padded ? stride : columns);
     if (offset < 0
         || rows < 0
         || columns < 0
-        || stride < columns
+        || stride < (padded ? paddedColumns(columns) : columns)
         || replicas < 1
         || (rows > 0 && end > data.length())) {
       throw new IllegalArgumentException(
@@ -36,12 +47,28 @@ public record Matrix(
 
   /** One dense matrix. */
   public static Matrix of(DeviceArray data, long offset, int rows, int columns) {
-    return new Matrix(data, offset, rows, columns, columns, 1, 0);
+    return new Matrix(data, offset, rows, columns, columns, false, 1, 0);
+  }
+
+  /** One matrix of padded rows, from the array's start. */
+  public static Matrix padded(DeviceArray data, int rows, int columns) {
+    return padded(data, 1, rows, columns);
+  }
+
+  /** Matrices of padded rows one behind the other, one a replica, from the array's start. */
+  public static Matrix padded(DeviceArray data, int replicas, int rows, int columns) {
+    int stride = paddedColumns(columns);
+    return new Matrix(data, 0, rows, columns, stride, true, replicas, (long) rows * stride);
+  }
+
+  /** Elements of a padded row. */
+  public static int paddedColumns(int columns) {
+    return (columns + PADDING - 1) / PADDING * PADDING;
   }
 
   /** Dense matrices one behind the other, one a replica. */
   public static Matrix stacked(DeviceArray data, long offset, int replicas, int rows, int columns) {
-    return new Matrix(data, offset, rows, columns, columns, replicas, (long) rows * columns);
+    return new Matrix(data, offset, rows, columns, columns, false, replicas, (long) rows * columns);
   }
 
   /** Rows {@code from} to {@code from + count − 1} of every replica. */
@@ -51,7 +78,14 @@ public record Matrix(
           "rows %d to %d of a matrix of %d rows".formatted(from, from + count - 1, rows));
     }
     return new Matrix(
-        data, offset + (long) from * stride, count, columns, stride, replicas, replicaStride);
+        data,
+        offset + (long) from * stride,
+        count,
+        columns,
+        stride,
+        padded,
+        replicas,
+        replicaStride);
   }
 
   /** Columns {@code from} to {@code from + count − 1} of every row. */
@@ -60,13 +94,21 @@ public record Matrix(
       throw new IllegalArgumentException(
           "columns %d to %d of a matrix of %d".formatted(from, from + count - 1, columns));
     }
-    return new Matrix(data, offset + from, rows, count, stride, replicas, replicaStride);
+    return new Matrix(
+        data,
+        offset + from,
+        rows,
+        count,
+        stride,
+        padded && count == columns,
+        replicas,
+        replicaStride);
   }
 
   /** The matrices of replicas {@code from} to {@code from + count − 1}. */
   public Matrix replicas(int from, int count) {
     return new Matrix(
-        data, offset + from * replicaStride, rows, columns, stride, count, replicaStride);
+        data, offset + from * replicaStride, rows, columns, stride, padded, count, replicaStride);
   }
 
   /** Where the matrix of a replica starts. */

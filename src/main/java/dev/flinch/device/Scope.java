@@ -34,9 +34,15 @@ public final class Scope implements AutoCloseable {
     return allocate(ElementType.INT32, length);
   }
 
-  /** A new {@code rows × columns} matrix of float32 zeros. */
+  /** A new {@code rows × columns} matrix of float32 zeros, its rows padded. */
   public Matrix matrix(int rows, int columns) {
-    return Matrix.of(floats((long) rows * columns), 0, rows, columns);
+    return matrices(1, rows, columns);
+  }
+
+  /** The same, one a replica. */
+  public Matrix matrices(int replicas, int rows, int columns) {
+    long length = (long) replicas * rows * Matrix.paddedColumns(columns);
+    return Matrix.padded(floats(length), replicas, rows, columns);
   }
 
   @Override

@@ -48,7 +48,7 @@ final class Configurations {
           .build();
 
   private static final int DEEPEST = 10_000;
-  private static final int MOST_POINTS = 1 << 30;
+  static final int MOST_POINTS = 1 << 30;
 
   private static final Schema SHAPE =
       object(

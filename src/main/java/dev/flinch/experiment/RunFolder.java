@@ -14,6 +14,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -298,9 +299,15 @@ final class RunFolder implements AutoCloseable {
     if (e instanceof AccessDeniedException) {
       return "permission denied";
     }
+    if (e instanceof NoSuchFileException) {
+      return "no such file or folder";
+    }
+    if (e instanceof FileAlreadyExistsException f) {
+      return f.getFile() + " is a file";
+    }
     return e instanceof FileSystemException f && f.getReason() != null
         ? f.getReason()
-        : e.toString();
+        : e.getMessage();
   }
 
   @Override

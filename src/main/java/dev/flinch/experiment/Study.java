@@ -43,8 +43,6 @@ import java.util.stream.IntStream;
  * checkpoint and ends with the same bytes as one that was not, {@code provenance.json} aside.
  */
 public final class Study {
-  private static final String LINE = "\n";
-
   private final Configuration configuration;
   private final Device device;
   private final StudyData data;
@@ -214,7 +212,7 @@ public final class Study {
             + 3L * data.splits().train().count());
   }
 
-  private static OptimizerRule rule(Configuration configuration) {
+  static OptimizerRule rule(Configuration configuration) {
     return OptimizerRule.valueOf(configuration.training().optimizer().name());
   }
 
@@ -275,21 +273,14 @@ public final class Study {
   }
 
   private static String csv(Map<String, List<EpochRecord>> histories) {
-    StringBuilder csv = new StringBuilder("network,epoch,step,loss,accuracy" + LINE);
+    StringBuilder csv = new StringBuilder("network,epoch,step,loss,accuracy\n");
     histories.forEach(
-        (id, records) ->
-            records.forEach(
+        (id, epochs) ->
+            epochs.forEach(
                 e ->
-                    csv.append(id)
-                        .append(',')
-                        .append(e.epoch())
-                        .append(',')
-                        .append(e.step())
-                        .append(',')
-                        .append(e.loss())
-                        .append(',')
-                        .append(e.accuracy())
-                        .append(LINE)));
+                    csv.append(
+                        "%s,%d,%d,%s,%s\n"
+                            .formatted(id, e.epoch(), e.step(), e.loss(), e.accuracy()))));
     return csv.toString();
   }
 
@@ -346,17 +337,19 @@ public final class Study {
     }
 
     void complete(Checkpoint from) {
-      List<Network> initial =
-          replicas.stream()
-              .map(r -> Network.initial(architecture, r.seed(), r.initScale()))
-              .toList();
-      try (NetworkStack networks = new NetworkStack(device, initial)) {
+      try (NetworkStack networks = new NetworkStack(device, initial())) {
         TrainerState state = train(networks, from);
         List<NetworkResult> results = measure(networks, state);
         folder.write(
             folder.finished(index), file -> Checkpoint.finished(index, state, results).write(file));
         lap("measures");
       }
+    }
+
+    private List<Network> initial() {
+      return replicas.stream()
+          .map(r -> Network.initial(architecture, r.seed(), r.initScale()))
+          .toList();
     }
 
     private TrainerState train(NetworkStack networks, Checkpoint from) {

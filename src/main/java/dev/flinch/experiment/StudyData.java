@@ -113,20 +113,36 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
     }
   }
 
-  /** The weights of all networks are in memory together when they are written to one file. */
+  /**
+   * The weights of all networks are in memory together when they are written to one file, and a
+   * network's with its optimizer's state when they go to a checkpoint.
+   */
   private static void requireMemory(
       Configuration configuration, DataSet data, List<String> problems) {
     int inputs = data.train().shape().size();
-    long bytes = 0;
+    int copies = 1 + Study.rule(configuration).slots();
+    long all = 0;
+    long largest = 0;
     for (Stack stack : configuration.stacks()) {
       Architecture architecture = stack.architecture(inputs, data.train().classes());
-      bytes += stack.replicas().size() * Float.BYTES * architecture.parameters();
+      long network = Float.BYTES * architecture.parameters();
+      all += stack.replicas().size() * network;
+      largest = Math.max(largest, copies * network);
+      for (int l = 0; l < architecture.depth(); l++) {
+        long weights = (long) architecture.rows(l) * architecture.columns(l);
+        if (weights > Integer.MAX_VALUE) {
+          problems.add(
+              "networks.shapes: %s: expected layers of at most 2^31 − 1 weights, found %d × %d"
+                  .formatted(architecture.title(), architecture.rows(l), architecture.columns(l)));
+        }
+      }
     }
+    long needed = Math.max(all, largest);
     long most = Runtime.getRuntime().maxMemory() / 2;
-    if (bytes > most) {
+    if (needed > most) {
       problems.add(
-          "networks: expected weights of at most %d MiB in all, half of what Java may use, found %d MiB; split the study, or run with more memory (java -Xmx)"
-              .formatted(most >> 20, bytes >> 20));
+          "networks: expected weights (all together, or one network's with its optimizer's state) of at most %d MiB, half of what Java may use, found %d MiB; split the study, or run with more memory (java -Xmx)"
+              .formatted(most >> 20, needed >> 20));
     }
   }
 

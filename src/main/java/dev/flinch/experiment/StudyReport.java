@@ -87,19 +87,18 @@ final class StudyReport {
               row.add(group.name());
               row.add(group.labels().toString());
               row.add(members.size() + (diverged > 0 ? " (" + diverged + " diverged)" : ""));
-              row.add(cell(trained, "%.4f", n -> n.train().accuracy()));
-              row.add(cell(trained, "%.4f", n -> n.test().accuracy()));
-              row.add(cell(trained, "%.4f", NetworkResult::generalizationGap));
+              row.add(cell(trained, 4, n -> n.train().accuracy()));
+              row.add(cell(trained, 4, n -> n.test().accuracy()));
+              row.add(cell(trained, 4, NetworkResult::generalizationGap));
               if (measures.jacobian() != null) {
-                row.add(cell(trained, "%.4g", n -> mean(n.jacobianNorm())));
+                row.add(cell(trained, 4, n -> mean(n.jacobianNorm())));
               }
               if (measures.logitJacobian() != null) {
-                row.add(cell(trained, "%.4g", n -> mean(n.logitJacobianNorm())));
+                row.add(cell(trained, 4, n -> mean(n.logitJacobianNorm())));
               }
               for (int t = 0; t < trajectories; t++) {
                 int which = t;
-                row.add(
-                    cell(trained, "%.0f", n -> n.trajectories().get(which).transitions().total()));
+                row.add(cell(trained, 4, n -> n.trajectories().get(which).transitions().total()));
               }
               rows.add(row);
             });
@@ -110,16 +109,25 @@ final class StudyReport {
     return norm == null ? Double.NaN : norm.mean();
   }
 
+  /** Mean ± standard error, both to the mean's last of so many significant digits. */
   private static String cell(
-      List<NetworkResult> networks, String format, ToDoubleFunction<NetworkResult> value) {
+      List<NetworkResult> networks, int digits, ToDoubleFunction<NetworkResult> value) {
     Estimate estimate = Estimate.of(networks.stream().mapToDouble(value));
-    return Double.isNaN(estimate.mean())
-        ? "–"
-        : String.format(
-            Locale.ROOT,
-            format + (networks.size() > 1 ? " ± " + format : ""),
-            estimate.mean(),
-            estimate.standardError());
+    double mean = estimate.mean();
+    if (Double.isNaN(mean)) {
+      return "–";
+    }
+    int magnitude = mean == 0 ? 0 : (int) Math.floor(Math.log10(Math.abs(mean)));
+    boolean plain = magnitude >= -4 && magnitude < 7;
+    String format =
+        plain
+            ? "%." + Math.min(digits, Math.max(0, digits - 1 - magnitude)) + "f"
+            : "%." + (digits - 1) + "e";
+    return String.format(
+        Locale.ROOT,
+        format + (networks.size() > 1 ? " ± " + format : ""),
+        mean,
+        estimate.standardError());
   }
 
   /** Figures by the name of their file; those without a network to draw are left out. */

@@ -16,8 +16,6 @@ import java.util.Locale;
 
 /** What was measured of one network along a trajectory; its JSON is the result's. */
 public final class TrajectoryMeasurement {
-  private static final long MOST_POINTS = 1L << 40;
-
   private final TrajectoryResult result;
   private final String network;
   private final Course course;
@@ -58,7 +56,7 @@ public final class TrajectoryMeasurement {
    */
   public static TrajectoryMeasurement of(
       Network network, Request request, Device device, Progress progress) {
-    require("points", request.points(), MOST_POINTS);
+    require("points", request.points(), Configurations.MOST_POINTS);
     require("bins", request.bins(), request.points());
     Course course = course(network, request);
     try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
@@ -78,9 +76,7 @@ public final class TrajectoryMeasurement {
 
   private static void require(String what, long found, long most) {
     if (found < 1 || found > most) {
-      throw new RequestException(
-          "%s: expected %s from 1 to %d, found %d"
-              .formatted(what, what.equals("bins") ? "a number of bins" : "k", most, found));
+      throw new RequestException("%s: expected 1 to %d, found %d".formatted(what, most, found));
     }
   }
 

@@ -40,7 +40,7 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h) {
                 l ->
                     l == depth - 1
                         ? logits
-                        : Matrix.of(common.data(), 0, rows, architecture.rows(l)))
+                        : Matrix.padded(common.data(), rows, architecture.rows(l)))
             .toArray(Matrix[]::new);
     return new ForwardBuffers(z, alternating(scope, architecture, rows));
   }
@@ -50,7 +50,7 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h) {
       scope.matrix(rows, architecture.widest()), scope.matrix(rows, architecture.widest())
     };
     return IntStream.range(0, architecture.depth() - 1)
-        .mapToObj(l -> Matrix.of(pair[l % 2].data(), 0, rows, architecture.rows(l)))
+        .mapToObj(l -> Matrix.padded(pair[l % 2].data(), rows, architecture.rows(l)))
         .toArray(Matrix[]::new);
   }
 

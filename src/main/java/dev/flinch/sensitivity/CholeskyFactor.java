@@ -33,7 +33,7 @@ final class CholeskyFactor {
         values[i * n + j] = (float) gram[i * n + j];
       }
     }
-    Matrix result = owner.matrix(n, n);
+    Matrix result = Matrix.of(owner.floats(values.length), 0, n, n);
     device.upload(values, 0, result.data(), 0, values.length);
     return result;
   }

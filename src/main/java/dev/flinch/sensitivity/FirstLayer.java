@@ -6,6 +6,7 @@ import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Trajectory;
+import java.util.function.IntToLongFunction;
 
 /**
  * A trajectory as a network's first layer sees it: the products of W₁ with the trajectory's few
@@ -64,11 +65,17 @@ final class FirstLayer {
    * @param out rows × units, float32 or float64
    */
   void preactivations(Lane lane, int replica, long from, long spacing, Matrix offset, Matrix out) {
+    preactivations(lane, replica, i -> from + i * spacing, offset, out);
+  }
+
+  /** The same for any points: row i is point {@code pointOf(i)}. */
+  void preactivations(
+      Lane lane, int replica, IntToLongFunction pointOf, Matrix offset, Matrix out) {
     int terms = trajectory.terms();
     int[] indices = new int[out.rows() * terms];
     double[] coefficients = new double[out.rows() * terms];
     for (int i = 0; i < out.rows(); i++) {
-      trajectory.coordinates(parameter(from + i * spacing), indices, coefficients, i * terms);
+      trajectory.coordinates(parameter(pointOf.applyAsLong(i)), indices, coefficients, i * terms);
     }
     lane.combine(images[replica], terms, indices, coefficients, offset, -1, out);
   }

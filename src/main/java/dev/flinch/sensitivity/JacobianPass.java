@@ -20,6 +20,7 @@ final class JacobianPass implements AutoCloseable {
 
   private final NetworkStack stack;
   private final Jacobian jacobian;
+  private final int rowsPerPoint;
   private final int tile;
   private final Scope scope;
   private final ForwardBuffers[] forward;
@@ -36,6 +37,7 @@ final class JacobianPass implements AutoCloseable {
     Device device = stack.device();
     Architecture architecture = stack.architecture();
     int rows = jacobian.rows(architecture.classes());
+    this.rowsPerPoint = rows;
     this.tile = (int) Math.min(points, (BACKWARD_ROWS + rows - 1) / rows);
     this.scope = new Scope(device);
     boolean factored = factoringPays(architecture, rows, points);
@@ -97,17 +99,32 @@ final class JacobianPass implements AutoCloseable {
   }
 
   /**
+   * Norms of the Jacobians at points.
+   *
    * @param x inputs, points × d; or null where {@link #firstPreactivations} were filled in
    * @param scales float64, points × 1: the norm is this times the root of {@code squares}
    * @param squares float64, points × 1
    */
   void norms(Lane lane, int replica, Matrix x, Matrix scales, Matrix squares) {
+    Matrix rows = rows(lane, replica, x, squares.rows(), scales);
+    lane.groupDots(rows, rows, rowsPerPoint, squares);
+  }
+
+  /**
+   * Gram matrices A Aᵀ of the logits' Jacobians at the points of {@link #firstPreactivations}.
+   *
+   * @param grams float64, points × C²
+   */
+  void grams(Lane lane, int replica, Matrix grams) {
+    lane.groupGrams(rows(lane, replica, null, grams.rows(), null), rowsPerPoint, grams);
+  }
+
+  /** The rows of the points' Jacobians, or rows with the same products. */
+  private Matrix rows(Lane lane, int replica, Matrix x, int points, Matrix scales) {
     Architecture architecture = stack.architecture();
-    int points = squares.rows();
     ForwardBuffers buffers = forward[lane.index()].first(points);
     stack.forward(lane, replica, x, buffers.z(), buffers.h());
-    int group = jacobian.rows(architecture.classes());
-    int rows = points * group;
+    int rows = points * rowsPerPoint;
     Matrix error = seeds[lane.index()].rows(0, rows);
     if (jacobian == Jacobian.PROBABILITIES) {
       lane.probabilitySeeds(buffers.logits(), error, scales);
@@ -115,17 +132,17 @@ final class JacobianPass implements AutoCloseable {
     for (int l = architecture.depth() - 1; l > 0; l--) {
       Matrix back = errors(lane, l, rows, architecture.columns(l));
       lane.gemm(false, error, false, stack.weights(l).replicas(replica, 1), 0, back);
-      lane.scale(back, buffers.z()[l - 1], group, back);
+      lane.scale(back, buffers.z()[l - 1], rowsPerPoint, back);
       error = back;
     }
     Matrix first = firstLayers[replica];
     Matrix back = errors(lane, 0, rows, first.columns());
     lane.gemm(false, error, false, first, 0, back);
-    lane.groupDots(back, back, group, squares);
+    return back;
   }
 
   private Matrix errors(Lane lane, int layer, int rows, int columns) {
-    return Matrix.of(errors[lane.index()][layer % 2].data(), 0, rows, columns);
+    return Matrix.padded(errors[lane.index()][layer % 2].data(), rows, columns);
   }
 
   @Override

@@ -2,10 +2,14 @@ package dev.flinch.sensitivity;
 
 import dev.flinch.base.Progress;
 import dev.flinch.device.Device;
+import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Trajectory;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The Jacobian norm of the probabilities along a trajectory sampled at k equidistant parameters.
@@ -14,63 +18,252 @@ import dev.flinch.trajectory.Trajectory;
  * @param perBin the mean over the points of each of the equal bins of the parameter
  */
 public record TrajectoryNorms(double mean, double[] perBin) {
-  /** Tiles between two downloads, so that memory does not grow with k. */
-  private static final int TILES_PER_LANE = 16;
+  /** Points of a task where every point has its own backward pass. */
+  private static final int SEGMENT_STEPS = 1 << 10;
 
-  /** Norms of every replica at the same points. */
+  /** How many points share a region, at least, for the first layer's factor to be worth finding. */
+  private static final int POINTS_PER_REGION = 32;
+
+  /**
+   * Norms of every replica at the same points. Memory grows with the number of bins, not of points.
+   *
+   * <p>In a piecewise-linear network the logits' Jacobian A is one matrix throughout a linear
+   * region, so one backward pass a region is enough: consecutive points of one pattern share A Aᵀ,
+   * and each point's norm follows from it and the point's own probabilities. In a smooth network
+   * every point is passed back.
+   */
   public static TrajectoryNorms[] along(
       NetworkStack stack, Trajectory trajectory, long points, int bins, Progress progress) {
+    Architecture architecture = stack.architecture();
+    boolean byRegion = architecture.activation().isPiecewiseLinear() && architecture.depth() > 1;
     Device device = stack.device();
     int replicas = stack.replicas();
-    try (Scope scope = new Scope(device);
-        JacobianPass pass = new JacobianPass(stack, Jacobian.PROBABILITIES, points)) {
+    try (Scope scope = new Scope(device)) {
       FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
-      int batch = pass.tile() * device.lanes() * TILES_PER_LANE;
-      Matrix scales = Matrix.of(scope.doubles(batch), 0, batch, 1);
-      Matrix squares = Matrix.of(scope.doubles(batch), 0, batch, 1);
-      TrajectoryNorms[] results = new TrajectoryNorms[replicas];
-      for (int r = 0; r < replicas; r++) {
-        double[] sums = new double[bins];
-        long[] counts = new long[bins];
-        for (long from = 0; from < points; from += batch) {
-          int count = (int) Math.min(batch, points - from);
-          int replica = r;
-          long first = from;
-          device.run(
-              (count + pass.tile() - 1) / pass.tile(),
-              (lane, task) -> {
-                int at = task * pass.tile();
-                int rows = Math.min(pass.tile(), count - at);
-                firstLayer.preactivations(
-                    lane, replica, first + at, 1, null, pass.firstPreactivations(lane, rows));
-                pass.norms(lane, replica, null, scales.rows(at, rows), squares.rows(at, rows));
-              });
-          double[] norms =
-              JacobianNorms.download(
-                  device, Jacobian.PROBABILITIES, scales.rows(0, count), squares.rows(0, count));
-          for (int i = 0; i < count; i++) {
-            int bin = (int) ((from + i) * bins / points);
-            sums[bin] += norms[i];
-            counts[bin]++;
+      try (Segments segments =
+          byRegion
+              ? new Regions(scope, stack, firstLayer, points)
+              : new EveryPoint(scope, stack, firstLayer, points)) {
+        int perReplica = segments.count();
+        int tasks = Math.multiplyExact(replicas, perReplica);
+        // Summed by segment first, then in their order, so that the sum is the same on every run.
+        double[][] sums = new double[tasks][];
+        AtomicLong done = new AtomicLong();
+        device.run(
+            tasks,
+            (lane, task) -> {
+              int segment = task % perReplica;
+              double[] norms = segments.norms(lane, task / perReplica, segment);
+              sums[task] = sums(norms, segments.from(segment), points, bins);
+              progress.report(
+                  "Jacobian norms along the trajectory of " + architecture.title(),
+                  done.incrementAndGet(),
+                  tasks);
+            });
+        TrajectoryNorms[] results = new TrajectoryNorms[replicas];
+        for (int r = 0; r < replicas; r++) {
+          double[] perBin = new double[bins];
+          for (int segment = 0; segment < perReplica; segment++) {
+            double[] part = sums[r * perReplica + segment];
+            int first = Transitions.bin(segments.from(segment), bins, points);
+            for (int i = 0; i < part.length; i++) {
+              perBin[first + i] += part[i];
+            }
           }
-          progress.report(
-              "Jacobian norms along the trajectory, " + stack.architecture().title(),
-              r * points + from + count,
-              replicas * points);
+          results[r] = of(perBin, points);
         }
-        results[r] = of(sums, counts, points);
+        return results;
       }
-      return results;
     }
   }
 
-  private static TrajectoryNorms of(double[] sums, long[] counts, long points) {
-    double total = 0;
-    double[] perBin = new double[sums.length];
-    for (int bin = 0; bin < sums.length; bin++) {
-      total += sums[bin];
-      perBin[bin] = sums[bin] / counts[bin];
+  /** Sums over the points of each bin that a segment touches. */
+  private static double[] sums(double[] norms, long from, long points, int bins) {
+    int first = Transitions.bin(from, bins, points);
+    double[] sums = new double[Transitions.bin(from + norms.length - 1, bins, points) - first + 1];
+    for (int i = 0; i < norms.length; i++) {
+      sums[Transitions.bin(from + i, bins, points) - first] += norms[i];
     }
-    return new TrajectoryNorms(total / points, perBin);
+    return sums;
+  }
+
+  private static TrajectoryNorms of(double[] sums, long points) {
+    int bins = sums.length;
+    double[] perBin = new double[bins];
+    for (int bin = 0; bin < bins; bin++) {
+      perBin[bin] = sums[bin] / (firstPoint(bin + 1, bins, points) - firstPoint(bin, bins, points));
+    }
+    return new TrajectoryNorms(Arrays.stream(sums).sum() / points, perBin);
+  }
+
+  /** The first point that is not in a bin before {@code bin}: ⌈bin · k / bins⌉. */
+  private static long firstPoint(int bin, int bins, long points) {
+    return (bin * points + bins - 1) / bins;
+  }
+
+  /** A trajectory in segments, each of which one lane finds the norms of. */
+  private interface Segments extends AutoCloseable {
+    int count();
+
+    /** The first point of a segment. */
+    long from(int segment);
+
+    /** The norm at each point of a segment. */
+    double[] norms(Lane lane, int replica, int segment);
+
+    @Override
+    void close();
+  }
+
+  /** A backward pass for every point. */
+  private static final class EveryPoint implements Segments {
+    private final Device device;
+    private final FirstLayer firstLayer;
+    private final long points;
+    private final JacobianPass pass;
+    private final Matrix[] scales;
+    private final Matrix[] squares;
+
+    EveryPoint(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
+      this.device = stack.device();
+      this.firstLayer = firstLayer;
+      this.points = points;
+      this.scales = columns(scope, device, SEGMENT_STEPS);
+      this.squares = columns(scope, device, SEGMENT_STEPS);
+      this.pass = new JacobianPass(stack, Jacobian.PROBABILITIES, points);
+    }
+
+    @Override
+    public int count() {
+      return Math.toIntExact((points + SEGMENT_STEPS - 1) / SEGMENT_STEPS);
+    }
+
+    @Override
+    public long from(int segment) {
+      return (long) segment * SEGMENT_STEPS;
+    }
+
+    @Override
+    public double[] norms(Lane lane, int replica, int segment) {
+      int count = (int) Math.min(SEGMENT_STEPS, points - from(segment));
+      Matrix scale = scales[lane.index()].rows(0, count);
+      Matrix square = squares[lane.index()].rows(0, count);
+      for (int at = 0; at < count; at += pass.tile()) {
+        int rows = Math.min(pass.tile(), count - at);
+        Matrix first = pass.firstPreactivations(lane, rows);
+        firstLayer.preactivations(lane, replica, from(segment) + at, 1, null, first);
+        pass.norms(lane, replica, null, scale.rows(at, rows), square.rows(at, rows));
+      }
+      return JacobianNorms.download(device, Jacobian.PROBABILITIES, scale, square);
+    }
+
+    @Override
+    public void close() {
+      pass.close();
+    }
+  }
+
+  /** A backward pass for every linear region that a segment's points see. */
+  private static final class Regions implements Segments {
+    private final Device device;
+    private final Architecture architecture;
+    private final FirstLayer firstLayer;
+    private final TrajectoryPass trajectoryPass;
+    private final JacobianPass pass;
+    private final Matrix[] logits;
+    private final Matrix[] grams;
+    private final Matrix[] norms;
+
+    Regions(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
+      this.device = stack.device();
+      this.architecture = stack.architecture();
+      this.firstLayer = firstLayer;
+      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points);
+      int steps = trajectoryPass.segmentSteps();
+      int classes = architecture.classes();
+      this.logits = new Matrix[device.lanes()];
+      this.grams = new Matrix[device.lanes()];
+      for (int lane = 0; lane < logits.length; lane++) {
+        logits[lane] = scope.matrix(steps, classes);
+        // At most a region a step.
+        long size = (long) steps * classes * classes;
+        grams[lane] = Matrix.of(scope.doubles(size), 0, steps, classes * classes);
+      }
+      this.norms = columns(scope, device, steps);
+      this.pass = new JacobianPass(stack, Jacobian.LOGITS, Math.max(1, points / POINTS_PER_REGION));
+    }
+
+    @Override
+    public int count() {
+      return trajectoryPass.segments();
+    }
+
+    @Override
+    public long from(int segment) {
+      return trajectoryPass.from(segment);
+    }
+
+    @Override
+    public double[] norms(Lane lane, int replica, int segment) {
+      int steps = trajectoryPass.steps(segment);
+      int[] perStep = new int[steps];
+      Matrix logit = logits[lane.index()].rows(0, steps);
+      long[] perLayer = new long[architecture.depth() - 1];
+      trajectoryPass.segment(lane, replica, segment, perLayer, perStep, logit);
+      int[] regionOf = new int[steps];
+      int[] middles = regions(perStep, regionOf);
+      Matrix gram = grams[lane.index()].rows(0, middles.length);
+      for (int at = 0; at < middles.length; at += pass.tile()) {
+        int rows = Math.min(pass.tile(), middles.length - at);
+        int first = at;
+        firstLayer.preactivations(
+            lane,
+            replica,
+            i -> from(segment) + middles[first + i],
+            null,
+            pass.firstPreactivations(lane, rows));
+        pass.grams(lane, replica, gram.rows(at, rows));
+      }
+      Matrix norm = norms[lane.index()].rows(0, steps);
+      lane.probabilityNorms(logit, gram, regionOf, norm);
+      double[] values = new double[steps];
+      device.download(norm.data(), norm.offset(), values, 0, steps);
+      return values;
+    }
+
+    /**
+     * The runs of points of one pattern.
+     *
+     * @param perStep transitions from each point to the next
+     * @param regionOf takes each point's run
+     * @return the point in the middle of each run, the farthest from where rounding could matter
+     */
+    private static int[] regions(int[] perStep, int[] regionOf) {
+      int[] middles = new int[perStep.length];
+      int count = 0;
+      int start = 0;
+      for (int i = 0; i < perStep.length; i++) {
+        regionOf[i] = count;
+        if (perStep[i] > 0 || i == perStep.length - 1) {
+          middles[count++] = (start + i) / 2;
+          start = i + 1;
+        }
+      }
+      return Arrays.copyOf(middles, count);
+    }
+
+    @Override
+    public void close() {
+      pass.close();
+    }
+  }
+
+  /** A float64 column for each lane. */
+  private static Matrix[] columns(Scope scope, Device device, int rows) {
+    Matrix[] columns = new Matrix[device.lanes()];
+    for (int lane = 0; lane < columns.length; lane++) {
+      columns[lane] = Matrix.of(scope.doubles(rows), 0, rows, 1);
+    }
+    return columns;
   }
 }

@@ -131,7 +131,7 @@ public final class Trainer implements AutoCloseable {
 
   private Matrix batch(int columns) {
     int n = stack.replicas();
-    return Matrix.stacked(scope.floats((long) n * batchSize * columns), 0, n, batchSize, columns);
+    return scope.matrices(n, batchSize, columns);
   }
 
   private static Matrix[] layers(int count, IntFunction<Matrix> each) {
@@ -144,8 +144,7 @@ public final class Trainer implements AutoCloseable {
       Matrix m = like.apply(l);
       for (int s = 0; s < slots; s++) {
         DeviceArray data = scope.floats(m.data().length());
-        result[l][s] =
-            new Matrix(data, 0, m.rows(), m.columns(), m.stride(), m.replicas(), m.replicaStride());
+        result[l][s] = Matrix.stacked(data, 0, m.replicas(), m.rows(), m.columns());
         if (settings.rule().initialSlot() != 0) {
           float[] row = new float[m.columns()];
           Arrays.fill(row, settings.rule().initialSlot());
@@ -259,7 +258,7 @@ public final class Trainer implements AutoCloseable {
   /** The sums of one step, one a replica. */
   private Matrix ofStep(DeviceArray sums, int stepOfEpoch) {
     int n = stack.replicas();
-    return new Matrix(sums, (long) stepOfEpoch * n, 1, 1, 1, n, 1);
+    return Matrix.stacked(sums, (long) stepOfEpoch * n, n, 1, 1);
   }
 
   /** A fresh order of the examples for every running replica. */
@@ -302,7 +301,7 @@ public final class Trainer implements AutoCloseable {
         of(losses, replica, first, rows),
         of(hits, replica, first, rows));
     for (int l = depth - 1; l > 0; l--) {
-      Matrix back = Matrix.of(backward[lane.index()].data(), 0, rows, architecture.columns(l));
+      Matrix back = Matrix.padded(backward[lane.index()].data(), rows, architecture.columns(l));
       lane.gemm(false, zs[l], false, stack.weights(l).replicas(replica, 1), 0, back);
       lane.scale(back, zs[l - 1], 1, zs[l - 1]);
     }

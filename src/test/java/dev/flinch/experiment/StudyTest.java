@@ -20,16 +20,18 @@ import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
+import dev.flinch.reference.Reference;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -218,6 +220,7 @@ class StudyTest {
               device,
               Progress.NONE);
       assertEquals(result.test().accuracy(), all.accuracy());
+      assertNotNull(result.validation());
       assertEquals(result.test().crossEntropy(), all.crossEntropy(), 1e-6);
       Measurement first =
           Measurement.of(
@@ -279,28 +282,11 @@ class StudyTest {
 
   /** The class of the largest logit, in double precision. */
   private static int predicted(Network network, float[] input) {
-    double[] h = new double[input.length];
-    for (int i = 0; i < h.length; i++) {
-      h[i] = input[i];
-    }
-    int depth = network.architecture().depth();
-    for (int l = 0; l < depth; l++) {
-      double[] z = new double[network.architecture().rows(l)];
-      for (int i = 0; i < z.length; i++) {
-        for (int j = 0; j < h.length; j++) {
-          z[i] += network.weights()[l][i * h.length + j] * h[j];
-        }
-        if (l < depth - 1) {
-          z[i] = network.architecture().activation().value(z[i]);
-        }
-      }
-      h = z;
-    }
-    int best = 0;
-    for (int c = 1; c < h.length; c++) {
-      best = h[c] > h[best] ? c : best;
-    }
-    return best;
+    double[] logits = Reference.of(network).logits(Reference.doubles(input));
+    return IntStream.range(0, logits.length)
+        .boxed()
+        .max(Comparator.comparingDouble(c -> logits[c]))
+        .orElseThrow();
   }
 
   @Test
@@ -353,31 +339,51 @@ class StudyTest {
   @Test
   void killedProcessesLeaveARunThatEndsAsIfItHadNotBeen() throws Exception {
     Path folder = temporary.resolve("run");
-    // Within the first stack's training, then within the second's, then while it is measured.
-    int[] reports = {9, 30, 25};
-    boolean resume = false;
-    for (int report : reports) {
-      Process process = process(folder, resume);
+    // In the first stack's training, in its measuring, and in the second's training.
+    List<String> tasks = List.of("training 2.8 .*", "Jacobian norms along .*", "training 7.5 .*");
+    for (int i = 0; i < tasks.size(); i++) {
+      Process process = process(folder, i > 0, tasks.get(i), i == 1 ? 1 : 9).start();
       try (BufferedReader lines =
           new BufferedReader(
               new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-        for (int i = 0; i < report; i++) {
-          assertNotNull(lines.readLine(), "the process ended before its report " + report);
-        }
-        process.destroyForcibly().waitFor();
+        assertEquals(StudyProcess.HALTED, lines.readLine(), "process " + i);
+        assertEquals(i == 2, Files.exists(folder.resolve("finished-0.safetensors")));
+        assertTrue(refusal(folder, true).contains("another process is at work"));
       }
+      process.destroyForcibly().waitFor();
       assertFalse(Files.exists(folder.resolve("metrics.json")));
-      resume = true;
+      // As a process leaves them that is killed while it writes.
+      Files.writeString(folder.resolve("checkpoint.safetensors.part"), "cut sho");
+      Files.writeString(folder.resolve("provenance.json.part"), "{");
     }
-    Process last = process(folder, true);
-    last.getInputStream().transferTo(OutputStream.nullOutputStream());
+    Process last = process(folder, true, "none", 0).start();
     assertEquals(0, last.waitFor());
     assertSameAsUndisturbed(folder);
     JsonNode provenance = json(folder.resolve("provenance.json"));
-    assertEquals(reports.length, provenance.path("interrupted").size());
+    assertEquals(tasks.size(), provenance.path("interrupted").size());
   }
 
-  private static Process process(Path folder, boolean resume) throws IOException {
+  @Test
+  void aDiskThatIsFullFromTheStartIsLeftAsItWas() throws Exception {
+    assumeTrue(Files.exists(Path.of("/bin/bash")), "needs bash to limit the size of files");
+    Path folder = temporary.resolve("run");
+    ProcessBuilder java = process(folder, false, "none", 0);
+    List<String> limited =
+        new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 0; exec \"$@\"", "bash"));
+    limited.addAll(java.command());
+    limited.add(5, "-XX:-UsePerfData");
+    Process process =
+        java.command(limited)
+            .redirectError(ProcessBuilder.Redirect.PIPE)
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(1, process.waitFor(), output);
+    assertTrue(output.contains("config.json: cannot be written: File too large"), output);
+    assertFalse(Files.exists(folder), output);
+  }
+
+  private static ProcessBuilder process(Path folder, boolean resume, String task, long done) {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--add-modules",
@@ -388,9 +394,10 @@ class StudyTest {
             StudyProcess.class.getName(),
             smallFile.toString(),
             folder.toString(),
-            String.valueOf(resume))
-        .redirectError(ProcessBuilder.Redirect.INHERIT)
-        .start();
+            String.valueOf(resume),
+            task,
+            String.valueOf(done))
+        .redirectError(ProcessBuilder.Redirect.INHERIT);
   }
 
   @ParameterizedTest

@@ -41,9 +41,10 @@ final class CpuArray implements DeviceArray {
           "elements %d to %d of %d".formatted(start, start + count - 1, length));
     }
     int size = type.bytes();
+    long first = address(0);
     return whole != null
         ? new Span(whole, (int) (start * size))
-        : new Span(bytesAt(address + start * size, Math.toIntExact(count * size)), 0);
+        : new Span(bytesAt(first + start * size, Math.toIntExact(count * size)), 0);
   }
 
   /** The address of an element. */

@@ -8,6 +8,7 @@ import dev.flinch.device.Matrix;
 import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.cpu.CpuArray.Span;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /** Carries each operation out at once, on the thread that asks. */
 final class CpuLane implements Lane {
@@ -136,7 +137,7 @@ final class CpuLane implements Lane {
           to.at(),
           4 * h.stride(),
           z.rows(),
-          z.columns());
+          bias == null ? wholeVectors(z, h) : z.columns());
     }
   }
 
@@ -161,7 +162,7 @@ final class CpuLane implements Lane {
           to.at(),
           4 * out.stride(),
           a.rows(),
-          a.columns());
+          wholeVectors(a, slopes, out));
     }
   }
 
@@ -324,6 +325,22 @@ final class CpuLane implements Lane {
   }
 
   @Override
+  public void narrow(Matrix wide, Matrix narrow) {
+    requireSameShape("narrow", wide, narrow);
+    for (int r = 0; r < wide.replicas(); r++) {
+      Span in = span(wide, r);
+      Span out = span(narrow, r);
+      for (int i = 0; i < wide.rows(); i++) {
+        int inRow = in.at() + i * 8 * wide.stride();
+        int outRow = out.at() + i * 4 * narrow.stride();
+        for (int j = 0; j < wide.columns(); j++) {
+          out.buffer().putFloat(outRow + 4 * j, (float) in.buffer().getDouble(inRow + 8 * j));
+        }
+      }
+    }
+  }
+
+  @Override
   public void combine(
       Matrix vectors,
       int terms,
@@ -390,6 +407,12 @@ final class CpuLane implements Lane {
           out.buffer().putFloat(baseRow + 4 * j, base);
           in.buffer().putDouble(row + 8 * j, activation.value(v));
         }
+        // Padding that no difference can cross.
+        for (int j = z.columns(); knots.padded() && j < knots.stride(); j++) {
+          out.buffer().putFloat(lowRow + 4 * j, Float.MAX_VALUE);
+          out.buffer().putFloat(highRow + 4 * j, Float.MAX_VALUE);
+          out.buffer().putFloat(baseRow + 4 * j, 0);
+        }
       }
     }
   }
@@ -416,7 +439,7 @@ final class CpuLane implements Lane {
         out.buffer(),
         out.at(),
         z.rows(),
-        z.columns());
+        wholeVectors(z, knots));
   }
 
   @Override
@@ -523,6 +546,95 @@ final class CpuLane implements Lane {
     }
   }
 
+  @Override
+  public void groupGrams(Matrix a, int group, Matrix grams) {
+    require(
+        grams.rows() * group == a.rows() && grams.columns() == group * group,
+        "groupGrams",
+        a,
+        grams);
+    for (int r = 0; r < a.replicas(); r++) {
+      Span in = span(a, r);
+      Span out = span(grams, r);
+      for (int i = 0; i < grams.rows(); i++) {
+        int to = out.at() + i * 8 * grams.stride();
+        for (int p = 0; p < group; p++) {
+          for (int q = 0; q <= p; q++) {
+            double dot =
+                kernels.dot(
+                    in.buffer(),
+                    in.at() + (i * group + p) * 4 * a.stride(),
+                    in.buffer(),
+                    in.at() + (i * group + q) * 4 * a.stride(),
+                    a.columns());
+            out.buffer().putDouble(to + 8 * (p * group + q), dot);
+            out.buffer().putDouble(to + 8 * (q * group + p), dot);
+          }
+        }
+      }
+    }
+  }
+
+  @Override
+  public void probabilityNorms(Matrix logits, Matrix grams, int[] regions, Matrix norms) {
+    int classes = logits.columns();
+    require(grams.columns() == classes * classes, "probabilityNorms", logits, grams);
+    requireColumn("probabilityNorms", norms, logits.rows());
+    Span in = span(logits, 0);
+    Span gram = span(grams, 0);
+    Span out = span(norms, 0);
+    double[] sigma = new double[classes];
+    double[] g = new double[classes * classes];
+    int copied = -1;
+    for (int i = 0; i < logits.rows(); i++) {
+      if (regions[i] != copied) {
+        copied = regions[i];
+        gram.buffer()
+            .slice(gram.at() + copied * 8 * grams.stride(), 8 * g.length)
+            .order(ByteOrder.nativeOrder())
+            .asDoubleBuffer()
+            .get(g);
+      }
+      int row = in.at() + i * 4 * logits.stride();
+      int largest = largest(in.buffer(), row, classes);
+      double top = in.buffer().getFloat(row + 4 * largest);
+      double sum = exponentials(in.buffer(), row, top, sigma);
+      for (int c = 0; c < classes; c++) {
+        sigma[c] /= sum;
+      }
+      out.buffer().putDouble(out.at() + i * 8 * norms.stride(), norm(sigma, largest, g));
+    }
+  }
+
+  /**
+   * ‖(diag σ − σσᵀ) A‖ from G = A Aᵀ. The rows of A are taken relative to that of the most probable
+   * class y, bᵢ = aᵢ − a_y, so that nothing cancels where σ_y is almost 1: row i of J is σᵢ (bᵢ −
+   * m) with m = Σⱼ σⱼ bⱼ, and b_y = 0.
+   */
+  private static double norm(double[] sigma, int y, double[] g) {
+    int n = sigma.length;
+    double squaredMean = 0;
+    double total = 0;
+    double weight = sigma[y] * sigma[y];
+    for (int i = 0; i < n; i++) {
+      if (i == y) {
+        continue;
+      }
+      double alongMean = 0;
+      for (int j = 0; j < n; j++) {
+        if (j != y) {
+          alongMean += sigma[j] * (g[i * n + j] - g[i * n + y] - g[j * n + y] + g[y * n + y]);
+        }
+      }
+      double square = g[i * n + i] - 2 * g[i * n + y] + g[y * n + y];
+      squaredMean += sigma[i] * alongMean;
+      total += sigma[i] * sigma[i] * (square - 2 * alongMean);
+      weight += sigma[i] * sigma[i];
+    }
+    // Rounding may leave a tiny negative number where A is constant over the classes.
+    return Math.sqrt(Math.max(0, total + weight * squaredMean));
+  }
+
   private static CpuArray array(DeviceArray array, ElementType type) {
     if (array.type() != type) {
       throw new IllegalArgumentException("expected %s, found %s".formatted(type, array.type()));
@@ -547,8 +659,22 @@ final class CpuLane implements Lane {
 
   private static Span span(Matrix matrix, int replica) {
     long elements =
-        matrix.rows() == 0 ? 0 : (matrix.rows() - 1L) * matrix.stride() + matrix.columns();
+        matrix.rows() == 0
+            ? 0
+            : (matrix.rows() - 1L) * matrix.stride()
+                + (matrix.padded() ? Matrix.paddedColumns(matrix.columns()) : matrix.columns());
     return array(matrix).span(matrix.start(replica), elements);
+  }
+
+  /** Columns up to which an element-wise loop may run: through the padding, where all have it. */
+  private static int wholeVectors(Matrix... operands) {
+    int columns = operands[0].columns();
+    for (Matrix operand : operands) {
+      if (!operand.padded()) {
+        return columns;
+      }
+    }
+    return Matrix.paddedColumns(columns);
   }
 
   private static void requireSameShape(String operation, Matrix a, Matrix b) {

@@ -1,0 +1,207 @@
+package dev.flinch.sensitivity;
+
+import dev.flinch.device.Device;
+import dev.flinch.device.DeviceArray;
+import dev.flinch.device.Lane;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.Scope;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.ForwardBuffers;
+import dev.flinch.network.NetworkStack;
+
+/**
+ * Takes the points of a sampled trajectory through a network, a segment at a time.
+ *
+ * <p>Consecutive points are so close that in float32 a unit near a knot would flip its code at
+ * random. So only differences from a reference point in the middle of each tile go through the
+ * network in float32; the reference goes in float64. Rounding is then relative to the tile's
+ * extent, some hundred steps, instead of to the activations themselves.
+ */
+final class TrajectoryPass {
+  /** Tiles whose reference points go through the network together. */
+  private static final int TILES = 16;
+
+  private final NetworkStack stack;
+  private final Architecture architecture;
+  private final int hidden;
+  private final long points;
+  private final int tile;
+  private final long segmentPoints;
+  private final FirstLayer firstLayer;
+  private final Buffers[] buffers;
+
+  /**
+   * @param scope owns the buffers
+   * @param stack networks of at least one hidden layer
+   * @param points k, as {@code firstLayer} counts them
+   */
+  TrajectoryPass(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
+    this.stack = stack;
+    this.architecture = stack.architecture();
+    this.hidden = architecture.depth() - 1;
+    this.points = points;
+    Device device = stack.device();
+    this.tile = ForwardBuffers.tileRows(device, 2L * architecture.widest(), points);
+    this.segmentPoints = (long) tile * TILES;
+    this.firstLayer = firstLayer;
+    this.buffers = new Buffers[device.lanes()];
+    for (int lane = 0; lane < buffers.length; lane++) {
+      buffers[lane] = new Buffers(scope);
+    }
+  }
+
+  /** What one lane works in. */
+  private final class Buffers {
+    final Matrix[] pair;
+    final Matrix[] references;
+    final Matrix firstReferences;
+    final Matrix wideWeights;
+    final Matrix[] knots;
+    final Matrix logitReferences;
+    final DeviceArray counts;
+    final int[] hostCounts;
+
+    Buffers(Scope scope) {
+      int widest = architecture.widest();
+      pair = new Matrix[] {scope.matrix(tile + 1, widest), scope.matrix(tile + 1, widest)};
+      references = new Matrix[] {wide(scope, TILES, widest), wide(scope, TILES, widest)};
+      firstReferences = wide(scope, TILES, architecture.rows(0));
+      logitReferences = scope.matrix(TILES, architecture.classes());
+      int largest = 1;
+      knots = new Matrix[hidden];
+      for (int l = 0; l <= hidden; l++) {
+        if (l < hidden) {
+          knots[l] = scope.matrix(3 * TILES, architecture.rows(l));
+        }
+        if (l > 0) {
+          int size = Math.multiplyExact(architecture.rows(l), architecture.columns(l));
+          largest = Math.max(largest, size);
+        }
+      }
+      wideWeights = wide(scope, 1, largest);
+      counts = scope.ints(tile);
+      hostCounts = new int[tile];
+    }
+
+    private Matrix wide(Scope scope, int rows, int columns) {
+      return Matrix.of(scope.doubles((long) rows * columns), 0, rows, columns);
+    }
+  }
+
+  /** How many segments the trajectory is cut into. */
+  int segments() {
+    return Math.toIntExact((points + segmentPoints - 1) / segmentPoints);
+  }
+
+  /** The most steps of a segment. */
+  int segmentSteps() {
+    return (int) Math.min(segmentPoints, points);
+  }
+
+  /** The first point of a segment. */
+  long from(int segment) {
+    return segment * segmentPoints;
+  }
+
+  /** How many steps start in a segment. */
+  int steps(int segment) {
+    return (int) Math.min(segmentPoints, points - from(segment));
+  }
+
+  /**
+   * Takes one segment's points through the network.
+   *
+   * @param perLayer each hidden layer's transitions are added to it
+   * @param perStep takes the transitions of each step, from its point to the next
+   * @param logits steps × C: takes each point's logits; or null
+   */
+  void segment(Lane lane, int replica, int segment, long[] perLayer, int[] perStep, Matrix logits) {
+    Buffers b = buffers[lane.index()];
+    long from = from(segment);
+    int steps = steps(segment);
+    int tiles = (steps + tile - 1) / tile;
+    references(lane, replica, from, tiles, b, logits != null);
+    for (int t = 0; t < tiles; t++) {
+      int first = t * tile;
+      int rows = Math.min(tile, steps - first);
+      Matrix differences = tile(lane, replica, from, t, rows, b, perLayer, perStep);
+      if (logits != null) {
+        Matrix out = logits.rows(first, rows);
+        lane.gemm(false, differences.rows(0, rows), true, weights(hidden, replica), 0, out);
+        lane.addBias(out, b.logitReferences.rows(t, 1));
+      }
+    }
+  }
+
+  private Matrix weights(int layer, int replica) {
+    return stack.weights(layer).replicas(replica, 1);
+  }
+
+  private Matrix biases(int layer, int replica) {
+    return stack.biases(layer) == null ? null : stack.biases(layer).replicas(replica, 1);
+  }
+
+  /** The reference points of a segment through the network in float64. */
+  private void references(
+      Lane lane, int replica, long from, int tiles, Buffers b, boolean withLogits) {
+    Matrix raw = b.firstReferences.rows(0, tiles);
+    firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, raw);
+    Matrix z = Matrix.of(b.references[0].data(), 0, tiles, architecture.rows(0));
+    firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, z);
+    for (int l = 0; l < hidden; l++) {
+      lane.activateReferences(
+          architecture.activation(), z, biases(l, replica), b.knots[l].rows(0, 3 * tiles));
+      if (l + 1 < hidden || withLogits) {
+        int rows = architecture.rows(l + 1);
+        Matrix wide = Matrix.of(b.wideWeights.data(), 0, rows, architecture.columns(l + 1));
+        Matrix next = Matrix.of(b.references[(l + 1) % 2].data(), 0, tiles, rows);
+        lane.widen(weights(l + 1, replica), wide);
+        lane.gemm(false, z, true, wide, 0, next);
+        z = next;
+      }
+    }
+    if (withLogits) {
+      Matrix logits = b.logitReferences.rows(0, tiles);
+      lane.narrow(z, logits);
+      if (biases(hidden, replica) != null) {
+        lane.addBias(logits, biases(hidden, replica));
+      }
+    }
+  }
+
+  /**
+   * Differences from one reference point through the hidden layers, with their transitions.
+   *
+   * @return differences of the last hidden layer's activations, steps + 1 rows
+   */
+  private Matrix tile(
+      Lane lane,
+      int replica,
+      long segmentFrom,
+      int tileOfSegment,
+      int steps,
+      Buffers b,
+      long[] perLayer,
+      int[] perStep) {
+    int firstStep = tileOfSegment * tile;
+    // One point more than steps: the last step's end.
+    Matrix z = Matrix.padded(b.pair[0].data(), steps + 1, architecture.rows(0));
+    Matrix reference = b.firstReferences.rows(tileOfSegment, 1);
+    firstLayer.preactivations(lane, replica, segmentFrom + firstStep, 1, reference, z);
+    for (int l = 0; l < hidden; l++) {
+      if (l > 0) {
+        Matrix next = Matrix.padded(b.pair[l % 2].data(), steps + 1, architecture.rows(l));
+        lane.gemm(false, z, true, weights(l, replica), 0, next);
+        z = next;
+      }
+      Matrix knots = b.knots[l].rows(3 * tileOfSegment, 3);
+      lane.activateDifferences(architecture.activation(), z, knots, b.counts, 0);
+      stack.device().download(b.counts, 0, b.hostCounts, 0, steps);
+      for (int i = 0; i < steps; i++) {
+        perLayer[l] += b.hostCounts[i];
+        perStep[firstStep + i] += b.hostCounts[i];
+      }
+    }
+    return z;
+  }
+}
