@@ -5,8 +5,10 @@ import dev.flinch.bench.Benchmark;
 import dev.flinch.device.Device;
 import dev.flinch.report.Table;
 import java.io.PrintWriter;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -42,7 +44,7 @@ final class BenchCommand extends Action<Benchmark> {
   /** The names of all jobs. */
   static final class JobNames implements Iterable<String> {
     @Override
-    public java.util.Iterator<String> iterator() {
+    public Iterator<String> iterator() {
       return Benchmark.names().iterator();
     }
   }
@@ -62,7 +64,7 @@ final class BenchCommand extends Action<Benchmark> {
         result.images(),
         result.gemm().stream()
             .map(g -> "%s %.0f".formatted(g.shape(), g.gflops()))
-            .collect(java.util.stream.Collectors.joining(", ")));
+            .collect(Collectors.joining(", ")));
     out.print(
         Table.format(
             List.of("job", "seconds", "GFLOP", "GFLOP/s", "of GEMM", "device MB", "process MB"),

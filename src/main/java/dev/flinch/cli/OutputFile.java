@@ -34,6 +34,7 @@ final class OutputFile {
     }
     try {
       // Tells what permissions alone don't: read-only file systems, and root's exemptions.
+      Files.writeString(part(), "");
       Files.delete(part());
     } catch (IOException e) {
       throw new RequestException(
@@ -43,9 +44,10 @@ final class OutputFile {
     }
   }
 
-  /** A new file beside the one asked for, hidden, with its ending. */
-  private Path part() throws IOException {
-    return Files.createTempFile(path.getParent(), ".flinch-", "-" + path.getFileName());
+  /** A name beside the one asked for, hidden, with its ending. */
+  private Path part() {
+    long process = ProcessHandle.current().pid();
+    return path.resolveSibling(".flinch-%d-%s".formatted(process, path.getFileName()));
   }
 
   /** Puts the content under the file's own name at once, over what was there. */

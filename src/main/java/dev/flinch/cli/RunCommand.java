@@ -22,11 +22,7 @@ import picocli.CommandLine.Parameters;
       "Trains networks and measures them, as a configuration says, into a folder of their own.",
       "configs/README.md lists every key of a configuration."
     },
-    footer = {
-      "",
-      "Example:",
-      "  flinch run configs/quickstart.json --set networks.seeds=[1,2] --out runs/two-seeds"
-    })
+    footer = {"", "Example:", "  flinch run configs/quickstart.json --set networks.seeds=[1,2]"})
 final class RunCommand extends Action<StudyResult> {
   @Parameters(paramLabel = "CONFIG", description = "The configuration, a JSON file.")
   private Path configuration;

@@ -27,8 +27,8 @@ import picocli.CommandLine.Option;
     footer = {
       "",
       "Example:",
-      "  flinch trajectory net.safetensors --activation ReLU --kind through --dataset mnist"
-          + " --anchors 1,3,5 --points 2^16 --figure curve.svg"
+      "  flinch trajectory net.safetensors --activation ReLU --dataset mnist \\",
+      "      --kind through --anchors 1,3,5 --points 2^16 --figure curve.svg"
     })
 final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
   @Mixin private NetworkOptions network;

@@ -34,6 +34,8 @@ import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Fetches published data sets. A file grows under a name that ends in {@code .part}, so a transfer
@@ -42,6 +44,7 @@ import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
  * deleted.
  */
 public final class DataFetcher {
+  private static final Logger LOG = LoggerFactory.getLogger(DataFetcher.class);
   private static final String PART = ".part";
   private static final int TRIES_PER_MIRROR = 10;
   private static final int HTTP_PARTIAL = 206;
@@ -168,9 +171,6 @@ public final class DataFetcher {
         } catch (FileSystemException e) {
           throw e;
         } catch (IOException e) {
-          if (Thread.interrupted() || e.getCause() instanceof InterruptedException) {
-            throw (InterruptedException) new InterruptedException().initCause(e);
-          }
           failures.add(
               address + ": " + (e instanceof ConnectException ? "no connection" : e.getMessage()));
           // What came before may be what was wrong, and what came now need not come again.
@@ -228,7 +228,7 @@ public final class DataFetcher {
                 .formatted(have, status, range));
       }
       if (status >= 300 && status < 400) {
-        throw new IOException("redirects too often, or to where it must not");
+        throw new IOException("redirects more than five times, or from https to http");
       }
       if (status != 200 && !resumes) {
         throw new IOException("answered with status " + status);
@@ -238,7 +238,7 @@ public final class DataFetcher {
   }
 
   private void receive(PublishedFile file, InputStream body, Path part, long from)
-      throws IOException {
+      throws IOException, InterruptedException {
     ScheduledExecutorService watch =
         Executors.newSingleThreadScheduledExecutor(
             task -> {
@@ -253,6 +253,9 @@ public final class DataFetcher {
       AtomicBoolean silent = new AtomicBoolean();
       long done = from;
       while (done < file.bytes()) {
+        if (Thread.interrupted()) {
+          throw new InterruptedException();
+        }
         // The client's own timeout ends with the headers; closing the body wakes a read that hangs.
         Future<?> alarm =
             watch.schedule(
@@ -264,11 +267,10 @@ public final class DataFetcher {
                 patience.toMillis(),
                 TimeUnit.MILLISECONDS);
         int count = -1;
-        IOException reason = null;
         try {
           count = body.read(buffer, 0, (int) Math.min(buffer.length, file.bytes() - done));
         } catch (IOException e) {
-          reason = e;
+          LOG.debug("{}: {}", file.name(), String.valueOf(e.getCause() == null ? e : e.getCause()));
         }
         alarm.cancel(false);
         if (count < 0) {
@@ -277,8 +279,7 @@ public final class DataFetcher {
                   .formatted(
                       silent.get() ? "silent for " + patience.toMillis() + " ms" : "broke off",
                       done,
-                      file.bytes()),
-              reason == null ? null : reason.getCause());
+                      file.bytes()));
         }
         try {
           for (ByteBuffer b = ByteBuffer.wrap(buffer, 0, count); b.hasRemaining(); ) {

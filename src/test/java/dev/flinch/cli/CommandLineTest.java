@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.flinch.base.Progress;
 import dev.flinch.device.Activation;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
@@ -13,8 +14,11 @@ import dev.flinch.network.NetworkFile;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -25,6 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
+import picocli.CommandLine.Command;
 
 class CommandLineTest {
   @TempDir private Path folder;
@@ -63,7 +68,7 @@ class CommandLineTest {
   private String weights(int... units) {
     Path file = folder.resolve("net.safetensors");
     Architecture architecture =
-        new Architecture(java.util.Arrays.stream(units).boxed().toList(), Activation.RELU, true);
+        new Architecture(Arrays.stream(units).boxed().toList(), Activation.RELU, true);
     NetworkFile.write(file, Map.of("net", Network.initial(architecture, 1, 1)), Map.of());
     return file.toString();
   }
@@ -186,6 +191,60 @@ class CommandLineTest {
     assertRefused(flinch("data", "fetch", "imagenet", "--json", file.toString()), "imagenet");
     assertEquals("before", Files.readString(file));
     assertEquals(List.of(file), files());
+  }
+
+  /** Work that fails with whatever it is given. */
+  @Command(name = "fail")
+  private static final class FailingCommand extends Action<String> {
+    private final Throwable failure;
+
+    FailingCommand(Throwable failure) {
+      this.failure = failure;
+    }
+
+    @Override
+    String work(Progress progress) throws Exception {
+      if (failure instanceof Error error) {
+        throw error;
+      }
+      throw (Exception) failure;
+    }
+
+    @Override
+    void print(String result, PrintWriter out) {
+      out.println(result);
+    }
+  }
+
+  @Test
+  void workThatFailsExitsWithOneAndWithoutAStackTrace() throws IOException {
+    Path file = folder.resolve("x.json");
+    Map<Throwable, String> messages =
+        Map.of(
+            new IOException("the server hung up"),
+            "flinch: the server hung up\n",
+            new FileSystemException("a.bin", null, "No space left on device"),
+            "flinch: a.bin: No space left on device\n",
+            new AccessDeniedException("b.bin"),
+            "flinch: b.bin: AccessDeniedException\n",
+            new IllegalStateException("upside down"),
+            "flinch: java.lang.IllegalStateException: upside down\n"
+                + "This should not have happened; --verbose shows where it did.\n",
+            new OutOfMemoryError("no memory for 9 elements"),
+            "flinch: out of memory (no memory for 9 elements); FLINCH_OPTS=-Xmx… sets the JVM's"
+                + " share\n");
+    messages.forEach(
+        (failure, message) -> {
+          StringWriter err = new StringWriter();
+          int code =
+              Main.commandLine()
+                  .addSubcommand(new FailingCommand(failure))
+                  .setErr(new PrintWriter(err))
+                  .execute("fail", "--json", file.toString());
+          assertEquals(1, code);
+          assertEquals(message, err.toString());
+        });
+    assertEquals(List.of(), files());
   }
 
   @ParameterizedTest

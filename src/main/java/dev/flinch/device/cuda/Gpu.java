@@ -5,6 +5,7 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -87,7 +88,7 @@ public record Gpu(boolean found, String description) {
         "%s%s, %d GiB, compute capability %d.%d, driver for CUDA %d.%d"
             .formatted(
                 count[0] > 1 ? count[0] + " × " : "",
-                new String(name, java.nio.charset.StandardCharsets.UTF_8).replace("\0", ""),
+                new String(name, StandardCharsets.UTF_8).replace("\0", ""),
                 bytes[0] >> 30,
                 major[0],
                 minor[0],
