@@ -5,11 +5,13 @@ import dev.flinch.data.LabelledImages;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.report.TrajectoryFigure.Anchor;
 import dev.flinch.report.TrajectoryFigure.Parameter;
+import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.TrajectoryNorms;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.trajectory.Ellipse;
 import dev.flinch.trajectory.Trajectory;
 import dev.flinch.trajectory.TranslationLoop;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -59,24 +61,26 @@ record Course(
   /** Transitions, and Jacobian norms where asked for, of every replica of a stack. */
   TrajectoryResult[] measure(
       NetworkStack stack, long points, int bins, boolean jacobian, Progress progress) {
-    Transitions[] transitions = Transitions.along(stack, curve, points, bins, progress);
-    TrajectoryNorms[] norms =
-        jacobian
-            ? TrajectoryNorms.along(stack, curve, points, bins, progress)
-            : new TrajectoryNorms[stack.replicas()];
-    return IntStream.range(0, stack.replicas())
-        .mapToObj(
-            r ->
-                new TrajectoryResult(
-                    curve.kind(),
-                    anchors,
-                    image,
-                    points,
-                    bins,
-                    TrajectoryResult.Counts.of(transitions[r]),
-                    transitions[r].regions(),
-                    norms[r] != null && Double.isFinite(norms[r].mean()) ? norms[r] : null,
-                    null))
-        .toArray(TrajectoryResult[]::new);
+    return jacobian
+        ? Arrays.stream(TrajectoryMeasures.along(stack, curve, points, bins, progress))
+            .map(m -> result(points, bins, m.transitions(), m.norms()))
+            .toArray(TrajectoryResult[]::new)
+        : Arrays.stream(Transitions.along(stack, curve, points, bins, progress))
+            .map(t -> result(points, bins, t, null))
+            .toArray(TrajectoryResult[]::new);
+  }
+
+  private TrajectoryResult result(
+      long points, int bins, Transitions transitions, TrajectoryNorms norms) {
+    return new TrajectoryResult(
+        curve.kind(),
+        anchors,
+        image,
+        points,
+        bins,
+        TrajectoryResult.Counts.of(transitions),
+        transitions.regions(),
+        norms != null && Double.isFinite(norms.mean()) ? norms : null,
+        null);
   }
 }

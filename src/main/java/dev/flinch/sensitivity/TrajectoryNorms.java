@@ -24,25 +24,36 @@ public record TrajectoryNorms(double mean, double[] perBin) {
   /** How many points share a region, at least, for the first layer's factor to be worth finding. */
   private static final int POINTS_PER_REGION = 32;
 
+  /** Whether a network's points share backward passes, and so know their transitions too. */
+  static boolean byRegion(Architecture architecture) {
+    return architecture.activation().isPiecewiseLinear() && architecture.depth() > 1;
+  }
+
   /**
-   * Norms of every replica at the same points. Memory grows with the number of bins, not of points.
+   * Norms of every replica at the same points.
    *
    * <p>In a piecewise-linear network the logits' Jacobian A is one matrix throughout a linear
    * region, so one backward pass a region is enough: consecutive points of one pattern share A Aᵀ,
    * and each point's norm follows from it and the point's own probabilities. In a smooth network
    * every point is passed back.
+   *
+   * @param tallies take the transitions of each replica if {@link #byRegion}
    */
-  public static TrajectoryNorms[] along(
-      NetworkStack stack, Trajectory trajectory, long points, int bins, Progress progress) {
+  static TrajectoryNorms[] along(
+      NetworkStack stack,
+      Trajectory trajectory,
+      long points,
+      int bins,
+      Transitions.Tally[] tallies,
+      Progress progress) {
     Architecture architecture = stack.architecture();
-    boolean byRegion = architecture.activation().isPiecewiseLinear() && architecture.depth() > 1;
     Device device = stack.device();
     int replicas = stack.replicas();
     try (Scope scope = new Scope(device)) {
       FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
       try (Segments segments =
-          byRegion
-              ? new Regions(scope, stack, firstLayer, points)
+          byRegion(architecture)
+              ? new Regions(scope, stack, firstLayer, points, tallies)
               : new EveryPoint(scope, stack, firstLayer, points)) {
         int perReplica = segments.count();
         int tasks = Math.multiplyExact(replicas, perReplica);
@@ -173,8 +184,15 @@ public record TrajectoryNorms(double mean, double[] perBin) {
     private final Matrix[] logits;
     private final Matrix[] grams;
     private final Matrix[] norms;
+    private final Transitions.Tally[] tallies;
 
-    Regions(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
+    Regions(
+        Scope scope,
+        NetworkStack stack,
+        FirstLayer firstLayer,
+        long points,
+        Transitions.Tally[] tallies) {
+      this.tallies = tallies;
       this.device = stack.device();
       this.architecture = stack.architecture();
       this.firstLayer = firstLayer;
@@ -210,6 +228,7 @@ public record TrajectoryNorms(double mean, double[] perBin) {
       Matrix logit = logits[lane.index()].rows(0, steps);
       long[] perLayer = new long[architecture.depth() - 1];
       trajectoryPass.segment(lane, replica, segment, perLayer, perStep, logit);
+      tallies[replica].add(from(segment), perLayer, perStep);
       int[] regionOf = new int[steps];
       int[] middles = regions(perStep, regionOf);
       Matrix gram = grams[lane.index()].rows(0, middles.length);

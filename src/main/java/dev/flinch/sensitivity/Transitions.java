@@ -32,10 +32,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
       NetworkStack stack, Trajectory trajectory, long points, int bins, Progress progress) {
     int replicas = stack.replicas();
     Architecture architecture = stack.architecture();
-    Tally[] tallies =
-        IntStream.range(0, replicas)
-            .mapToObj(r -> new Tally(architecture.depth() - 1, points, bins))
-            .toArray(Tally[]::new);
+    Tally[] tallies = Tally.perReplica(stack, points, bins);
     Device device = stack.device();
     if (architecture.depth() > 1) {
       try (Scope scope = new Scope(device)) {
@@ -57,7 +54,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
             });
       }
     }
-    return Arrays.stream(tallies).map(Tally::result).toArray(Transitions[]::new);
+    return Tally.results(tallies);
   }
 
   /** Multiplications and additions that {@link #along} makes in matrix products. */
@@ -81,7 +78,18 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
     private final long[] perBin;
     private long regions;
 
-    Tally(int hiddenLayers, long points, int bins) {
+    static Tally[] perReplica(NetworkStack stack, long points, int bins) {
+      int hiddenLayers = stack.architecture().depth() - 1;
+      return IntStream.range(0, stack.replicas())
+          .mapToObj(r -> new Tally(hiddenLayers, points, bins))
+          .toArray(Tally[]::new);
+    }
+
+    static Transitions[] results(Tally[] tallies) {
+      return Arrays.stream(tallies).map(Tally::result).toArray(Transitions[]::new);
+    }
+
+    private Tally(int hiddenLayers, long points, int bins) {
       this.points = points;
       this.perLayer = new long[hiddenLayers];
       this.perBin = new long[bins];
@@ -99,7 +107,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
       }
     }
 
-    Transitions result() {
+    private Transitions result() {
       return new Transitions(Arrays.stream(perLayer).sum(), perLayer, perBin, Math.max(1, regions));
     }
   }

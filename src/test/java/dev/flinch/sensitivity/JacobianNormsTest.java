@@ -157,7 +157,12 @@ class JacobianNormsTest {
     Ellipse ellipse = Ellipse.random(10, seed);
     TrajectoryNorms norms;
     try (NetworkStack stack = new NetworkStack(DEVICE, List.of(network))) {
-      norms = TrajectoryNorms.along(stack, ellipse, k, bins, Progress.NONE)[0];
+      TrajectoryMeasures both = TrajectoryMeasures.along(stack, ellipse, k, bins, Progress.NONE)[0];
+      norms = both.norms();
+      Transitions alone = Transitions.along(stack, ellipse, k, bins, Progress.NONE)[0];
+      assertArrayEquals(alone.perBin(), both.transitions().perBin());
+      assertArrayEquals(alone.perLayer(), both.transitions().perLayer());
+      assertEquals(alone.regions(), both.transitions().regions());
     }
     Reference reference = Reference.of(network);
     double[] sums = new double[bins];
@@ -187,7 +192,7 @@ class JacobianNormsTest {
     int k = 2000;
     TrajectoryNorms norms;
     try (NetworkStack stack = new NetworkStack(DEVICE, List.of(network))) {
-      norms = TrajectoryNorms.along(stack, ellipse, k, k, Progress.NONE)[0];
+      norms = TrajectoryMeasures.along(stack, ellipse, k, k, Progress.NONE)[0].norms();
     }
     Reference reference = Reference.of(network);
     double smallest = Double.POSITIVE_INFINITY;
