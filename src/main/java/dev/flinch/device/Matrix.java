@@ -111,6 +111,11 @@ public record Matrix(
         data, offset + from * replicaStride, rows, columns, stride, padded, count, replicaStride);
   }
 
+  /** Whether each row follows the one before without a gap. */
+  public boolean isDense() {
+    return stride == columns;
+  }
+
   /** Where the matrix of a replica starts. */
   public long start(int replica) {
     return offset + replica * replicaStride;

@@ -291,7 +291,14 @@ final class CpuLane implements Lane {
       Span g = span(gradient, r);
       Span first = slots.length > 0 ? span(slots[0], r) : new Span(null, 0);
       Span second = slots.length > 1 ? span(slots[1], r) : new Span(null, 0);
-      for (int i = 0; i < weights.rows(); i++) {
+      // Rows that follow each other without a gap everywhere are one long row.
+      boolean dense = weights.isDense() && gradient.isDense();
+      for (Matrix slot : slots) {
+        dense &= slot.isDense();
+      }
+      int rows = dense ? 1 : weights.rows();
+      int columns = dense ? weights.rows() * weights.columns() : weights.columns();
+      for (int i = 0; i < rows; i++) {
         kernels.update(
             rule,
             rates[replicaFrom + r],
@@ -303,7 +310,7 @@ final class CpuLane implements Lane {
             first.at() + (slots.length > 0 ? i * 4 * slots[0].stride() : 0),
             second.buffer(),
             second.at() + (slots.length > 1 ? i * 4 * slots[1].stride() : 0),
-            weights.columns());
+            columns);
       }
     }
   }
