@@ -12,7 +12,7 @@ import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.Outcome;
-import dev.flinch.training.Replica;
+import dev.flinch.training.ReplicaSettings;
 import dev.flinch.training.StopRule;
 import dev.flinch.training.Trainer;
 import dev.flinch.training.TrainingSettings;
@@ -59,7 +59,7 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         examples,
         new TrainingSettings(OptimizerRule.MOMENTUM, batch, 0.1, 500, new StopRule(1, 0, 2)),
         IntStream.rangeClosed(1, replicas)
-            .mapToObj(seed -> new Replica(seed, RATE, labels))
+            .mapToObj(seed -> new ReplicaSettings(seed, RATE, labels))
             .toList());
   }
 

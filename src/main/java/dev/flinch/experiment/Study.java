@@ -22,6 +22,7 @@ import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.EpochRecord;
 import dev.flinch.training.Evaluation;
 import dev.flinch.training.Outcome;
+import dev.flinch.training.ReplicaSettings;
 import dev.flinch.training.StopRule;
 import dev.flinch.training.Trainer;
 import dev.flinch.training.TrainerState;
@@ -354,11 +355,11 @@ public final class Study {
 
     private TrainerState train(NetworkStack networks, Checkpoint from) {
       Configuration.Training training = configuration.training();
-      List<dev.flinch.training.Replica> taught =
+      List<ReplicaSettings> taught =
           IntStream.range(0, replicas.size())
               .mapToObj(
                   r ->
-                      new dev.flinch.training.Replica(
+                      new ReplicaSettings(
                           replicas.get(r).seed(), replicas.get(r).learningRate(), labels[r]))
               .toList();
       try (Trainer trainer = new Trainer(networks, train, settings(training), taught)) {

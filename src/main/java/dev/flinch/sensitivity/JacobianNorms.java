@@ -59,7 +59,13 @@ public record JacobianNorms(double mean, double standardError, double[] points) 
                   square.rows(from, rows));
             });
         results[r] = of(download(device, jacobian, scale, square));
-        progress.report("Jacobian norms of " + stack.architecture().title(), r + 1, replicas);
+        progress.report(
+            (jacobian == Jacobian.LOGITS
+                    ? "Jacobian norms of the logits of "
+                    : "Jacobian norms of ")
+                + stack.architecture().title(),
+            r + 1,
+            replicas);
       }
       return results;
     }

@@ -33,7 +33,7 @@ public final class Trainer implements AutoCloseable {
   private final NetworkStack stack;
   private final DeviceExamples examples;
   private final TrainingSettings settings;
-  private final List<Replica> replicas;
+  private final List<ReplicaSettings> replicas;
   private final Architecture architecture;
   private final int count;
   private final int batchSize;
@@ -78,7 +78,7 @@ public final class Trainer implements AutoCloseable {
       NetworkStack stack,
       DeviceExamples examples,
       TrainingSettings settings,
-      List<Replica> replicas) {
+      List<ReplicaSettings> replicas) {
     this.device = stack.device();
     this.stack = stack;
     this.examples = examples;
@@ -264,7 +264,7 @@ public final class Trainer implements AutoCloseable {
   /** A fresh order of the examples for every running replica. */
   private void shuffle(int epoch) {
     for (int r : active()) {
-      Replica replica = replicas.get(r);
+      ReplicaSettings replica = replicas.get(r);
       int[] permutation =
           RandomStreams.permutation(
               RandomStreams.stream(replica.seed(), Purpose.SHUFFLE, epoch, 0), count);

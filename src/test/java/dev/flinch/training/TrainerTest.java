@@ -81,9 +81,9 @@ class TrainerTest {
         IntStream.range(0, stack.replicas()).mapToObj(trainer::outcome).toList());
   }
 
-  private static List<Replica> replicas(double... rates) {
+  private static List<ReplicaSettings> replicas(double... rates) {
     return IntStream.range(0, rates.length)
-        .mapToObj(r -> new Replica(r, rates[r], IMAGES.labels()))
+        .mapToObj(r -> new ReplicaSettings(r, rates[r], IMAGES.labels()))
         .toList();
   }
 
@@ -232,7 +232,7 @@ class TrainerTest {
         }
       }
     }
-    // Replica 0 alone has the same seed, 0, and so the same shuffles.
+    // ReplicaSettings 0 alone has the same seed, 0, and so the same shuffles.
     Trained alone = train(DEVICE, settings, start.subList(0, 1), 0.01);
     assertSameWeights(together.networks().get(0), alone.networks().get(0));
     assertEquals(

@@ -7,4 +7,4 @@ package dev.flinch.training;
  * @param learningRate before decay
  * @param labels a class for each training example
  */
-public record Replica(long seed, double learningRate, int[] labels) {}
+public record ReplicaSettings(long seed, double learningRate, int[] labels) {}
