@@ -43,8 +43,8 @@ class CheckpointTest {
                 examples,
                 new TrainingSettings(rule, 4, 0.5, 2, new StopRule(0, LAST_STEP, 2)),
                 List.of(
-                    new dev.flinch.training.Replica(1, 0.01, examples.images().labels()),
-                    new dev.flinch.training.Replica(
+                    new ReplicaSettings(1, 0.01, examples.images().labels()),
+                    new ReplicaSettings(
                         2, 1e30, examples.images().withRandomLabels(2).labels())))) {
       if (from != null) {
         trainer.restore(from.state());
