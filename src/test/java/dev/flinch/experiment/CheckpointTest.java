@@ -11,6 +11,7 @@ import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
 import dev.flinch.training.DeviceExamples;
+import dev.flinch.training.ReplicaSettings;
 import dev.flinch.training.StopRule;
 import dev.flinch.training.Trainer;
 import dev.flinch.training.TrainerState;
