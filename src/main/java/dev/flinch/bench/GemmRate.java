@@ -56,7 +56,7 @@ public record GemmRate(String shape, double gflops) {
     float[] values = new float[rows * columns];
     RandomStreams.fillNormal(
         RandomStreams.stream(1, Purpose.BENCHMARK, rows, columns), 1, values, 0, values.length);
-    Matrix matrix = scope.matrix(rows, columns);
+    Matrix matrix = Matrix.of(scope.floats(values.length), 0, rows, columns);
     device.upload(values, 0, matrix.data(), 0, values.length);
     return matrix;
   }

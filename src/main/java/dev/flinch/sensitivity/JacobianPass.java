@@ -10,7 +10,7 @@ import dev.flinch.network.NetworkStack;
 
 /**
  * Frobenius norms of input–output Jacobians for tiles of points: one forward pass, then the rows of
- * all points of the tile backward together, a matrix product a layer. Where the first layer is
+ * some dozen points at a time backward together, a matrix product a layer. Where the first layer is
  * narrower than the input, the last product goes to a Cholesky factor of W₁W₁ᵀ instead of W₁, since
  * ‖δ W₁‖ = ‖δ L‖ for L Lᵀ = W₁W₁ᵀ.
  */
@@ -18,9 +18,13 @@ final class JacobianPass implements AutoCloseable {
   /** Rows of a backward product that let it run at full speed. */
   private static final int BACKWARD_ROWS = 384;
 
+  /** Backward passes that share a forward one, which needs more points for the same speed. */
+  private static final int BACKWARD_PASSES = 4;
+
   private final NetworkStack stack;
   private final Jacobian jacobian;
   private final int rowsPerPoint;
+  private final int backwardPoints;
   private final int tile;
   private final Scope scope;
   private final ForwardBuffers[] forward;
@@ -38,7 +42,8 @@ final class JacobianPass implements AutoCloseable {
     Architecture architecture = stack.architecture();
     int rows = jacobian.rows(architecture.classes());
     this.rowsPerPoint = rows;
-    this.tile = (int) Math.min(points, (BACKWARD_ROWS + rows - 1) / rows);
+    this.backwardPoints = (int) Math.min(points, (BACKWARD_ROWS + rows - 1) / rows);
+    this.tile = (int) Math.min(points, (long) backwardPoints * BACKWARD_PASSES);
     this.scope = new Scope(device);
     boolean factored = factoringPays(architecture, rows, points);
     this.firstLayers = new Matrix[stack.replicas()];
@@ -55,9 +60,9 @@ final class JacobianPass implements AutoCloseable {
     this.seeds = new Matrix[device.lanes()];
     this.errors = new Matrix[device.lanes()][2];
     for (int lane = 0; lane < device.lanes(); lane++) {
-      seeds[lane] = scope.matrix(tile * rows, architecture.classes());
-      errors[lane][0] = scope.matrix(tile * rows, widest);
-      errors[lane][1] = scope.matrix(tile * rows, widest);
+      seeds[lane] = scope.matrix(backwardPoints * rows, architecture.classes());
+      errors[lane][0] = scope.matrix(backwardPoints * rows, widest);
+      errors[lane][1] = scope.matrix(backwardPoints * rows, widest);
       if (jacobian == Jacobian.LOGITS) {
         Matrix all = seeds[lane];
         device.run(1, (any, task) -> any.logitSeeds(all));
@@ -106,8 +111,12 @@ final class JacobianPass implements AutoCloseable {
    * @param squares float64, points × 1
    */
   void norms(Lane lane, int replica, Matrix x, Matrix scales, Matrix squares) {
-    Matrix rows = rows(lane, replica, x, squares.rows(), scales);
-    lane.groupDots(rows, rows, rowsPerPoint, squares);
+    ForwardBuffers buffers = forward(lane, replica, x, squares.rows());
+    for (int from = 0; from < squares.rows(); from += backwardPoints) {
+      int points = Math.min(backwardPoints, squares.rows() - from);
+      Matrix rows = rows(lane, replica, buffers, from, scales.rows(from, points));
+      lane.groupDots(rows, rows, rowsPerPoint, squares.rows(from, points));
+    }
   }
 
   /**
@@ -116,23 +125,37 @@ final class JacobianPass implements AutoCloseable {
    * @param grams float64, points × C²
    */
   void grams(Lane lane, int replica, Matrix grams) {
-    lane.groupGrams(rows(lane, replica, null, grams.rows(), null), rowsPerPoint, grams);
+    ForwardBuffers buffers = forward(lane, replica, null, grams.rows());
+    for (int from = 0; from < grams.rows(); from += backwardPoints) {
+      Matrix some = grams.rows(from, Math.min(backwardPoints, grams.rows() - from));
+      lane.groupGrams(rows(lane, replica, buffers, from, some), rowsPerPoint, some);
+    }
   }
 
-  /** The rows of the points' Jacobians, or rows with the same products. */
-  private Matrix rows(Lane lane, int replica, Matrix x, int points, Matrix scales) {
-    Architecture architecture = stack.architecture();
+  private ForwardBuffers forward(Lane lane, int replica, Matrix x, int points) {
     ForwardBuffers buffers = forward[lane.index()].first(points);
     stack.forward(lane, replica, x, buffers.z(), buffers.h());
+    return buffers;
+  }
+
+  /**
+   * The rows of some points' Jacobians, or rows with the same products.
+   *
+   * @param from the first of these points in the forward pass
+   * @param results one row for each of these points; takes the seeds' scales if there are any
+   */
+  private Matrix rows(Lane lane, int replica, ForwardBuffers buffers, int from, Matrix results) {
+    Architecture architecture = stack.architecture();
+    int points = results.rows();
     int rows = points * rowsPerPoint;
     Matrix error = seeds[lane.index()].rows(0, rows);
     if (jacobian == Jacobian.PROBABILITIES) {
-      lane.probabilitySeeds(buffers.logits(), error, scales);
+      lane.probabilitySeeds(buffers.logits().rows(from, points), error, results);
     }
     for (int l = architecture.depth() - 1; l > 0; l--) {
       Matrix back = errors(lane, l, rows, architecture.columns(l));
       lane.gemm(false, error, false, stack.weights(l).replicas(replica, 1), 0, back);
-      lane.scale(back, buffers.z()[l - 1], rowsPerPoint, back);
+      lane.scale(back, buffers.z()[l - 1].rows(from, points), rowsPerPoint, back);
       error = back;
     }
     Matrix first = firstLayers[replica];
