@@ -16,7 +16,7 @@ import dev.flinch.network.NetworkStack;
  */
 final class JacobianPass implements AutoCloseable {
   /** Rows of a backward product that let it run at full speed. */
-  private static final int BACKWARD_ROWS = 384;
+  private static final int BACKWARD_ROWS = 576;
 
   /** Backward passes that share a forward one, which needs more points for the same speed. */
   private static final int BACKWARD_PASSES = 4;
