@@ -8,7 +8,7 @@ import argparse
 import json
 from pathlib import Path
 
-# How many times PyTorch's speed is asked for, and which fraction of Flinch's own GEMM rate.
+# How many times PyTorch's speed is goal, and which fraction of Flinch's own GEMM rate.
 ASKED = {
     "transitions-2^20-20x200": (3, None),
     "jacobian-10k-20x200": (1.3, 0.8),
@@ -40,7 +40,7 @@ def compare(flinch, peers):
         f"PyTorch {peers['torch']} on {peers['device']}, {peers['threads']} threads, {peers['blas']} ({settings}), "
         f"{peers['data']} images, median of {peers['repeats']}.",
         "",
-        row("job", "Flinch s", "PyTorch s", "ratio", "fraction of Flinch's GEMM", "asked for", "met"),
+        row("job", "Flinch s", "PyTorch s", "ratio", "fraction of Flinch's GEMM", "goal", "met"),
         row("---", *["---:"] * 5, "---"),
     ]
     if "gemm" in theirs:
