@@ -8,8 +8,8 @@ import argparse
 import json
 from pathlib import Path
 
-# How many times PyTorch's speed is goal, and which fraction of Flinch's own GEMM rate.
-ASKED = {
+# The goals: how many times PyTorch's speed, and which fraction of Flinch's own GEMM rate.
+GOALS = {
     "transitions-2^20-20x200": (3, None),
     "jacobian-10k-20x200": (1.3, 0.8),
     "jacobian-10k-3x1000": (1.1, 0.8),
@@ -23,11 +23,11 @@ def row(*cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def verdict(ratio, fraction, asked_ratio, asked_fraction):
+def verdict(ratio, fraction, least_ratio, least_fraction):
     short = []
-    if not ratio >= asked_ratio:
+    if not ratio >= least_ratio:
         short.append("ratio")
-    if asked_fraction is not None and not fraction >= asked_fraction:
+    if least_fraction is not None and not fraction >= least_fraction:
         short.append("GEMM fraction")
     return "yes" if not short else "no: " + ", ".join(short)
 
@@ -46,11 +46,11 @@ def compare(flinch, peers):
     if "gemm" in theirs:
         gemm = flinch["gemmGflops"], theirs["gemm"]["value"]
         lines.append(row("gemm", *(f"{rate:.0f} GFLOP/s" for rate in gemm), f"{gemm[0] / gemm[1]:.2f}", "1.00", "", ""))
-    for name, (asked_ratio, asked_fraction) in ASKED.items():
-        asked = f"{asked_ratio} ×" + (f", {asked_fraction:.2f} of GEMM" if asked_fraction else "")
+    for name, (least_ratio, least_fraction) in GOALS.items():
+        goal = f"{least_ratio} ×" + (f", {least_fraction:.2f} of GEMM" if least_fraction else "")
         missing = [side for side, jobs in (("Flinch", mine), ("PyTorch", theirs)) if name not in jobs]
         if missing:
-            lines.append(row(name, "", "", "", "", asked, "not measured in " + " and ".join(missing)))
+            lines.append(row(name, "", "", "", "", goal, "not measured in " + " and ".join(missing)))
             continue
         seconds, fraction = mine[name]["seconds"], mine[name]["fractionOfGemm"]
         ratio = theirs[name]["seconds"] / seconds
@@ -61,8 +61,8 @@ def compare(flinch, peers):
                 f"{theirs[name]['seconds']:.3f}",
                 f"{ratio:.2f}",
                 f"{fraction:.2f}",
-                asked,
-                verdict(ratio, fraction, asked_ratio, asked_fraction),
+                goal,
+                verdict(ratio, fraction, least_ratio, least_fraction),
             )
         )
     return "\n".join(lines)
