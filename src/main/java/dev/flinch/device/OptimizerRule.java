@@ -1,5 +1,7 @@
 package dev.flinch.device;
 
+import com.fasterxml.jackson.annotation.JsonValue;
+
 /**
  * How a step of an optimizer changes a weight w by its gradient g, with the coefficients that
  * TensorFlow 1 had by default (Novak et al., §A.5.5). α is the learning rate.
@@ -37,6 +39,7 @@ public enum OptimizerRule {
   }
 
   /** The name that users write and read. */
+  @JsonValue
   public String label() {
     return label;
   }

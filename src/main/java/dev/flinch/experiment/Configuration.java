@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -89,7 +90,7 @@ public record Configuration(
 
   /** How networks are trained, and when training stops. */
   public record Training(
-      Optimizer optimizer,
+      OptimizerRule optimizer,
       List<Double> learningRates,
       int batchSize,
       List<Labels> labels,
@@ -101,18 +102,6 @@ public record Configuration(
       learningRates = List.copyOf(learningRates);
       labels = List.copyOf(labels);
     }
-  }
-
-  /** The rules by which weights follow gradients. */
-  public enum Optimizer {
-    @JsonProperty("SGD")
-    SGD,
-    @JsonProperty("Momentum")
-    MOMENTUM,
-    @JsonProperty("Adam")
-    ADAM,
-    @JsonProperty("RMSProp")
-    RMSPROP
   }
 
   /** What networks are taught: the data's labels, or classes drawn uniformly in their place. */

@@ -25,10 +25,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
-import dev.flinch.experiment.Configuration.Optimizer;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.ObjectSchema;
@@ -190,8 +190,8 @@ final class Configurations {
               object(
                   optional(
                       "optimizer",
-                      choice(Optimizer.class),
-                      Optimizer.MOMENTUM,
+                      choice(OptimizerRule.class),
+                      OptimizerRule.MOMENTUM,
                       "The rule by which weights follow gradients."),
                   required(
                       "learningRates",

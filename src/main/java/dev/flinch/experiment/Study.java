@@ -6,7 +6,6 @@ import dev.flinch.base.RequestException;
 import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.Scope;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Labels;
@@ -208,13 +207,9 @@ public final class Study {
     long unitsOfBatch =
         architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
     return Float.BYTES
-        * (architecture.parameters() * (1 + rule(configuration).slots())
+        * (architecture.parameters() * (1 + configuration.training().optimizer().slots())
             + configuration.training().batchSize() * unitsOfBatch
             + 3L * data.splits().train().count());
-  }
-
-  static OptimizerRule rule(Configuration configuration) {
-    return OptimizerRule.valueOf(configuration.training().optimizer().name());
   }
 
   private static Architecture architecture(Stack stack, StudyData data) {
@@ -394,7 +389,7 @@ public final class Study {
     private TrainingSettings settings(Configuration.Training training) {
       Configuration.Stop stop = training.stop();
       return new TrainingSettings(
-          rule(configuration),
+          training.optimizer(),
           training.batchSize(),
           training.decayFactor(),
           training.decayEpochs(),

@@ -120,7 +120,7 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
   private static void requireMemory(
       Configuration configuration, DataSet data, List<String> problems) {
     int inputs = data.train().shape().size();
-    int copies = 1 + Study.rule(configuration).slots();
+    int copies = 1 + configuration.training().optimizer().slots();
     long all = 0;
     long largest = 0;
     for (Stack stack : configuration.stacks()) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Activation;
+import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
@@ -220,7 +221,7 @@ class ConfigurationTest {
             "networks.seeds[2]=6",
             "measures.logitJacobian.count=3");
     assertEquals("Two words = one", study.title());
-    assertEquals(Configuration.Optimizer.ADAM, study.training().optimizer());
+    assertEquals(OptimizerRule.ADAM, study.training().optimizer());
     assertEquals(new Configuration.Stop(100, 5L, 1.0), study.training().stop());
     assertEquals(
         List.of(new Shape(List.of(16)), new Shape(List.of(7, 7))), study.networks().shapes());

@@ -21,8 +21,9 @@ final class Blas {
   private final DoubleCursor wideB = new DoubleCursor();
   private final DoubleCursor wideC = new DoubleCursor();
 
-  /** c (m × n) ← op(a) op(b) + beta c, row-major, float32. */
-  void sgemm(
+  /** c (m × n) ← op(a) op(b) + beta c, row-major, float64 if {@code wide}, else float32. */
+  void gemm(
+      boolean wide,
       boolean transposeA,
       boolean transposeB,
       int m,
@@ -35,52 +36,41 @@ final class Blas {
       float beta,
       long addressC,
       int strideC) {
-    cblas_sgemm(
-        CblasRowMajor,
-        transposeA ? CblasTrans : CblasNoTrans,
-        transposeB ? CblasTrans : CblasNoTrans,
-        m,
-        n,
-        k,
-        1,
-        a.at(addressA),
-        strideA,
-        b.at(addressB),
-        strideB,
-        beta,
-        c.at(addressC),
-        strideC);
-  }
-
-  /** The same in float64. */
-  void dgemm(
-      boolean transposeA,
-      boolean transposeB,
-      int m,
-      int n,
-      int k,
-      long addressA,
-      int strideA,
-      long addressB,
-      int strideB,
-      double beta,
-      long addressC,
-      int strideC) {
-    cblas_dgemm(
-        CblasRowMajor,
-        transposeA ? CblasTrans : CblasNoTrans,
-        transposeB ? CblasTrans : CblasNoTrans,
-        m,
-        n,
-        k,
-        1,
-        wideA.at(addressA),
-        strideA,
-        wideB.at(addressB),
-        strideB,
-        beta,
-        wideC.at(addressC),
-        strideC);
+    int opA = transposeA ? CblasTrans : CblasNoTrans;
+    int opB = transposeB ? CblasTrans : CblasNoTrans;
+    if (wide) {
+      cblas_dgemm(
+          CblasRowMajor,
+          opA,
+          opB,
+          m,
+          n,
+          k,
+          1,
+          wideA.at(addressA),
+          strideA,
+          wideB.at(addressB),
+          strideB,
+          beta,
+          wideC.at(addressC),
+          strideC);
+    } else {
+      cblas_sgemm(
+          CblasRowMajor,
+          opA,
+          opB,
+          m,
+          n,
+          k,
+          1,
+          a.at(addressA),
+          strideA,
+          b.at(addressB),
+          strideB,
+          beta,
+          c.at(addressC),
+          strideC);
+    }
   }
 
   private static final class FloatCursor extends FloatPointer {

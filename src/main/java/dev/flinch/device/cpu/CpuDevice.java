@@ -4,6 +4,7 @@ import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
 import dev.flinch.device.ElementType;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
@@ -118,8 +119,6 @@ public final class CpuDevice implements Device {
       throw new IllegalArgumentException("expected " + type + ", found " + array.type());
     }
     CpuArray.Span span = ((CpuArray) array).span(at, count);
-    return span.buffer()
-        .slice(span.at(), count * type.bytes())
-        .order(java.nio.ByteOrder.nativeOrder());
+    return span.buffer().slice(span.at(), count * type.bytes()).order(ByteOrder.nativeOrder());
   }
 }

@@ -9,6 +9,7 @@ import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.cpu.CpuArray.Span;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** Carries each operation out at once, on the thread that asks. */
 final class CpuLane implements Lane {
@@ -45,38 +46,20 @@ final class CpuLane implements Lane {
       return;
     }
     for (int r = 0; r < c.replicas(); r++) {
-      long atA = array(a, type).address(a.start(r));
-      long atB = array(b, type).address(b.start(r));
-      long atC = array(c, type).address(c.start(r));
-      if (type == ElementType.FLOAT32) {
-        blas.sgemm(
-            transposeA,
-            transposeB,
-            m,
-            n,
-            k,
-            atA,
-            a.stride(),
-            atB,
-            b.stride(),
-            beta,
-            atC,
-            c.stride());
-      } else {
-        blas.dgemm(
-            transposeA,
-            transposeB,
-            m,
-            n,
-            k,
-            atA,
-            a.stride(),
-            atB,
-            b.stride(),
-            beta,
-            atC,
-            c.stride());
-      }
+      blas.gemm(
+          type == ElementType.FLOAT64,
+          transposeA,
+          transposeB,
+          m,
+          n,
+          k,
+          array(a, type).address(a.start(r)),
+          a.stride(),
+          array(b, type).address(b.start(r)),
+          b.stride(),
+          beta,
+          array(c, type).address(c.start(r)),
+          c.stride());
     }
   }
 
@@ -238,7 +221,7 @@ final class CpuLane implements Lane {
     requireRow("columnSums", sums, a);
     double[] totals = new double[a.columns()];
     for (int r = 0; r < a.replicas(); r++) {
-      java.util.Arrays.fill(totals, 0);
+      Arrays.fill(totals, 0);
       Span in = span(a, r);
       for (int i = 0; i < a.rows(); i++) {
         int row = in.at() + i * 4 * a.stride();
