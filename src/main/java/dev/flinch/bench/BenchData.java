@@ -4,8 +4,8 @@ import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.data.DataSet;
 import dev.flinch.data.DataSets;
-import dev.flinch.data.ImageShape;
 import dev.flinch.data.LabelledImages;
+import dev.flinch.device.ImageShape;
 import java.nio.file.Path;
 import org.apache.commons.rng.UniformRandomProvider;
 

@@ -1,6 +1,7 @@
 package dev.flinch.data;
 
 import dev.flinch.base.RequestException;
+import dev.flinch.device.ImageShape;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

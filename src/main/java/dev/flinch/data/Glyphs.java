@@ -2,6 +2,7 @@ package dev.flinch.data;
 
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
+import dev.flinch.device.ImageShape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.flinch.data;
 
+import dev.flinch.device.ImageShape;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;

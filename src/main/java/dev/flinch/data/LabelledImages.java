@@ -3,6 +3,7 @@ package dev.flinch.data;
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.base.RequestException;
+import dev.flinch.device.ImageShape;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;

@@ -1,5 +1,7 @@
 package dev.flinch.device;
 
+import java.util.Optional;
+
 /**
  * A processor with memory of its own. Work is given to it as tasks that run on <em>lanes</em>: each
  * lane executes operations in order, lanes run side by side, and {@link #run} returns when all of
@@ -16,6 +18,14 @@ public interface Device extends AutoCloseable {
      * @param index which task this is, from 0
      */
     void run(Lane lane, int index);
+  }
+
+  /** Tasks that are run again and again. */
+  interface Repetition extends AutoCloseable {
+    void run();
+
+    @Override
+    void close();
   }
 
   /** What {@code --device} calls it, such as {@code cpu}. */
@@ -39,12 +49,41 @@ public interface Device extends AutoCloseable {
    */
   long laneBytes();
 
-  /** Runs tasks 0 … {@code tasks − 1} in any order on the lanes, and waits for them all. */
+  /** Rows of a matrix product that let it run at full speed: what a tile of work should have. */
+  int productRows();
+
+  /**
+   * Whether an operation should cover all replicas and rows of a stack at once, as a GPU wants it,
+   * instead of being cut into tasks for many lanes.
+   */
+  boolean takesWholeStacks();
+
+  /** Whole passes that this device has a kernel of its own for, if it has any. */
+  default Optional<FusedPasses> fused() {
+    return Optional.empty();
+  }
+
+  /**
+   * Runs tasks 0 … {@code tasks − 1} in any order on the lanes, all of them before whatever
+   * follows.
+   */
   void run(int tasks, Task body);
+
+  /**
+   * Tasks to be run many times, always as {@link #run} would run them now: with the same operations
+   * on the same matrices, whose values may change in between. A device may prepare them once.
+   *
+   * @param body may not pass host arrays to operations, nor copy to or from the device
+   */
+  Repetition repetition(int tasks, Task body);
+
+  void upload(byte[] source, int from, DeviceArray target, long at, int count);
 
   void upload(float[] source, int from, DeviceArray target, long at, int count);
 
   void upload(int[] source, int from, DeviceArray target, long at, int count);
+
+  void upload(long[] source, int from, DeviceArray target, long at, int count);
 
   void upload(double[] source, int from, DeviceArray target, long at, int count);
 
@@ -53,6 +92,8 @@ public interface Device extends AutoCloseable {
   void download(DeviceArray source, long at, int[] target, int from, int count);
 
   void download(DeviceArray source, long at, double[] target, int from, int count);
+
+  void download(DeviceArray source, long at, long[] target, int from, int count);
 
   @Override
   void close();

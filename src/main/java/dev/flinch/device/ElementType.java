@@ -4,7 +4,9 @@ package dev.flinch.device;
 public enum ElementType {
   FLOAT32(4),
   FLOAT64(8),
-  INT32(4);
+  UINT8(1),
+  INT32(4),
+  INT64(8);
 
   private final int bytes;
 

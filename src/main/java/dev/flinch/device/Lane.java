@@ -13,8 +13,33 @@ public interface Lane {
   /** c ← op(a) op(b) + beta c, with op the transposition where asked; float32 or float64. */
   void gemm(boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c);
 
-  /** out[i] ← source[indices[from + i]], whole rows; one source and index list for all replicas. */
-  void gather(Matrix source, DeviceArray indices, long from, Matrix out);
+  /**
+   * out(r, i) ← source[indices[from + r · stride + i]], whole rows, for every replica r.
+   *
+   * @param source one matrix for all replicas
+   * @param indices int32
+   * @param stride from one replica's indices to the next one's
+   */
+  void gather(Matrix source, DeviceArray indices, long from, long stride, Matrix out);
+
+  /**
+   * The same from images of bytes: each is normalised by itself (its mean subtracted, divided by
+   * its population standard deviation, in float64 and rounded once; an image of one value becomes
+   * zeros), then moved.
+   *
+   * @param pixels uint8, {@code [any][channels][height][width]} of {@code shape}
+   * @param moves int32, at the same places as indices: what {@link ImageMove} packs; or null for
+   *     none. A quarter turn needs images as high as wide.
+   * @param out rows of channels · height · width
+   */
+  void gatherImages(
+      DeviceArray pixels,
+      ImageShape shape,
+      DeviceArray indices,
+      DeviceArray moves,
+      long from,
+      long stride,
+      Matrix out);
 
   /** z[i] ← z[i] + bias, for every row. {@code bias}: 1 × columns. */
   void addBias(Matrix z, Matrix bias);
@@ -66,14 +91,14 @@ public interface Lane {
   /**
    * One step of an optimizer on weights, in place, for the replicas still running.
    *
-   * @param rates the learning rate of each replica of these matrices from {@code replicaFrom} on
+   * @param rates float32: the learning rate of each replica
    * @param running int32: replicas with 0 are left untouched
    * @param replicaFrom where in {@code rates} and {@code running} the first replica stands
    * @param slots what the rule keeps: as many matrices as {@link OptimizerRule#slots()}
    */
   void update(
       OptimizerRule rule,
-      float[] rates,
+      DeviceArray rates,
       DeviceArray running,
       int replicaFrom,
       Matrix weights,
@@ -164,9 +189,32 @@ public interface Lane {
   void probabilityNorms(Matrix logits, Matrix grams, int[] regions, Matrix norms);
 
   /**
-   * out[i] ← Σ over {@code group} rows and all columns of a ∘ b, in float64.
+   * The Frobenius norms of groups of rows: norms[i] ← scales[i] ‖G‖, in float64, with G the i-th
+   * {@code group} rows of a.
    *
-   * @param out float64, rows / group × 1
+   * @param scales float64, rows / group × 1; or null for 1
+   * @param norms float64, rows / group × 1
    */
-  void groupDots(Matrix a, Matrix b, int group, Matrix out);
+  void groupNorms(Matrix a, int group, Matrix scales, Matrix norms);
+
+  /**
+   * The part of a layer's units in the pattern hashes of points: hashes[i] ← hashes[i] + Σⱼ code of
+   * (z + bias)(i, j) · {@link PatternHash#key}(firstUnit + j), modulo 2⁶⁴. Summed over all hidden
+   * layers, points of one pattern have one hash.
+   *
+   * @param bias 1 × columns, or null for none
+   * @param firstUnit units of the layers before
+   * @param hashes int64, one for each row of z from {@code from} on
+   */
+  void hashPatterns(
+      Activation activation, Matrix z, Matrix bias, long firstUnit, DeviceArray hashes, long from);
+
+  /**
+   * Counts patterns by their hashes: out[at] ← how many distinct ones there are, out[at + 1] ← how
+   * many runs of equal neighbours.
+   *
+   * @param hashes int64, {@code count} of them from {@code from} on
+   * @param out int64
+   */
+  void countPatterns(DeviceArray hashes, long from, int count, DeviceArray out, long at);
 }

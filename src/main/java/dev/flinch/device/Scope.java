@@ -3,7 +3,11 @@ package dev.flinch.device;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Owns device arrays and frees them together, the last first. Closing twice is harmless. */
+/**
+ * Owns device arrays and frees them together, the last first. Closing twice is harmless. A scope
+ * that doesn't get what it asks for frees what it has, so that whoever is half made leaves nothing
+ * behind.
+ */
 public final class Scope implements AutoCloseable {
   private final Device device;
   private final Deque<DeviceArray> owned = new ArrayDeque<>();
@@ -14,9 +18,14 @@ public final class Scope implements AutoCloseable {
 
   /** A new array of zeros that lives as long as this scope. */
   public DeviceArray allocate(ElementType type, long length) {
-    DeviceArray array = device.allocate(type, length);
-    owned.push(array);
-    return array;
+    try {
+      DeviceArray array = device.allocate(type, length);
+      owned.push(array);
+      return array;
+    } catch (OutOfDeviceMemoryException e) {
+      close();
+      throw e;
+    }
   }
 
   /** A new float32 array of zeros. */
@@ -32,6 +41,11 @@ public final class Scope implements AutoCloseable {
   /** A new int32 array of zeros. */
   public DeviceArray ints(long length) {
     return allocate(ElementType.INT32, length);
+  }
+
+  /** A new int64 array of zeros. */
+  public DeviceArray longs(long length) {
+    return allocate(ElementType.INT64, length);
   }
 
   /** A new {@code rows × columns} matrix of float32 zeros, its rows padded. */

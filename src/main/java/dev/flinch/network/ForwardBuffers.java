@@ -14,9 +14,6 @@ import java.util.stream.IntStream;
  */
 public record ForwardBuffers(Matrix[] z, Matrix[] h) {
 
-  /** The most rows of a tile: enough for matrix products to run at full speed. */
-  private static final int MOST_ROWS = 512;
-
   /** The fewest, however wide the network: less would leave matrix products waiting for memory. */
   private static final int FEWEST_ROWS = 64;
 
@@ -69,7 +66,8 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h) {
    */
   public static int tileRows(Device device, long floatsPerRow, long most) {
     long rows = device.laneBytes() / 4 / Math.max(1, floatsPerRow);
-    return (int) Math.min(Math.max(FEWEST_ROWS, Math.min(rows, MOST_ROWS)), Math.max(1, most));
+    return (int)
+        Math.min(Math.max(FEWEST_ROWS, Math.min(rows, device.productRows())), Math.max(1, most));
   }
 
   /** The logits. */

@@ -102,9 +102,10 @@ public final class NetworkStack implements AutoCloseable {
   }
 
   /**
-   * A forward pass of one replica.
+   * A forward pass of consecutive replicas, as many as the buffers have.
    *
-   * @param x inputs, rows × d; or null where {@code z[0]} already holds the first products
+   * @param replica the first of them
+   * @param x inputs, rows × d for each; or null where {@code z[0]} already holds the first products
    * @param z per layer rows × out: takes the slopes φ′ of the hidden layers, and the logits of the
    *     last
    * @param h per hidden layer rows × out: takes the activations
@@ -112,12 +113,13 @@ public final class NetworkStack implements AutoCloseable {
   public void forward(Lane lane, int replica, Matrix x, Matrix[] z, Matrix[] h) {
     Activation activation = architecture.activation();
     int last = architecture.depth() - 1;
+    int count = z[last].replicas();
     for (int l = 0; l <= last; l++) {
       if (l > 0 || x != null) {
         Matrix input = l == 0 ? x : h[l - 1];
-        lane.gemm(false, input, true, weights[l].replicas(replica, 1), 0, z[l]);
+        lane.gemm(false, input, true, weights[l].replicas(replica, count), 0, z[l]);
       }
-      Matrix bias = biases[l] == null ? null : biases[l].replicas(replica, 1);
+      Matrix bias = biases[l] == null ? null : biases[l].replicas(replica, count);
       if (l < last) {
         lane.activate(activation, z[l], bias, h[l]);
       } else if (bias != null) {

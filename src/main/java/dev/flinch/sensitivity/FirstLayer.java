@@ -1,6 +1,7 @@
 package dev.flinch.sensitivity;
 
 import dev.flinch.device.Device;
+import dev.flinch.device.FusedPasses;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
@@ -71,13 +72,20 @@ final class FirstLayer {
   /** The same for any points: row i is point {@code pointOf(i)}. */
   void preactivations(
       Lane lane, int replica, IntToLongFunction pointOf, Matrix offset, Matrix out) {
-    int terms = trajectory.terms();
+    int terms = trajectory.curve().terms();
     int[] indices = new int[out.rows() * terms];
     double[] coefficients = new double[out.rows() * terms];
     for (int i = 0; i < out.rows(); i++) {
-      trajectory.coordinates(parameter(pointOf.applyAsLong(i)), indices, coefficients, i * terms);
+      trajectory
+          .curve()
+          .coordinates(parameter(pointOf.applyAsLong(i)), indices, coefficients, i * terms);
     }
     lane.combine(images[replica], terms, indices, coefficients, offset, -1, out);
+  }
+
+  /** What places the points of a replica's trajectory on a device. */
+  FusedPasses.Points points(int replica) {
+    return new FusedPasses.Points(trajectory.curve(), images[replica], points);
   }
 
   /** The parameter of a point; indices go around. */

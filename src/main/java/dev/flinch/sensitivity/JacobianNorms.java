@@ -37,28 +37,21 @@ public record JacobianNorms(double mean, double standardError, double[] points) 
     int n = inputs.rows();
     int replicas = stack.replicas();
     try (Scope scope = new Scope(device);
-        JacobianPass pass = new JacobianPass(stack, jacobian, n)) {
+        JacobianPass pass = JacobianPass.of(stack, jacobian, n)) {
       int tiles = (n + pass.tile() - 1) / pass.tile();
-      Matrix scales = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
-      Matrix squares = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
+      Matrix norms = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
       JacobianNorms[] results = new JacobianNorms[replicas];
       for (int r = 0; r < replicas; r++) {
-        Matrix scale = scales.replicas(r, 1);
-        Matrix square = squares.replicas(r, 1);
+        Matrix ofReplica = norms.replicas(r, 1);
         int replica = r;
         device.run(
             tiles,
             (lane, task) -> {
               int from = task * pass.tile();
               int rows = Math.min(pass.tile(), n - from);
-              pass.norms(
-                  lane,
-                  replica,
-                  inputs.rows(from, rows),
-                  scale.rows(from, rows),
-                  square.rows(from, rows));
+              pass.norms(lane, replica, inputs.rows(from, rows), ofReplica.rows(from, rows));
             });
-        results[r] = of(download(device, jacobian, scale, square));
+        results[r] = of(download(device, ofReplica));
         progress.report(
             (jacobian == Jacobian.LOGITS
                     ? "Jacobian norms of the logits of "
@@ -76,18 +69,10 @@ public record JacobianNorms(double mean, double standardError, double[] points) 
     return points * JacobianPass.flop(architecture, jacobian, points);
   }
 
-  /** scale · √square for each row; the logits' norms have no scale. */
-  static double[] download(Device device, Jacobian jacobian, Matrix scales, Matrix squares) {
-    double[] norms = new double[squares.rows()];
-    device.download(squares.data(), squares.offset(), norms, 0, norms.length);
-    double[] factors = new double[norms.length];
-    Arrays.fill(factors, 1);
-    if (jacobian == Jacobian.PROBABILITIES) {
-      device.download(scales.data(), scales.offset(), factors, 0, norms.length);
-    }
-    for (int i = 0; i < norms.length; i++) {
-      norms[i] = factors[i] * Math.sqrt(norms[i]);
-    }
-    return norms;
+  /** A float64 column. */
+  static double[] download(Device device, Matrix column) {
+    double[] values = new double[column.rows()];
+    device.download(column.data(), column.offset(), values, 0, values.length);
+    return values;
   }
 }

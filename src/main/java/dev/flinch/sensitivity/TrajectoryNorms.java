@@ -132,16 +132,14 @@ public record TrajectoryNorms(double mean, double[] perBin) {
     private final FirstLayer firstLayer;
     private final long points;
     private final JacobianPass pass;
-    private final Matrix[] scales;
-    private final Matrix[] squares;
+    private final Matrix[] norms;
 
     EveryPoint(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
       this.device = stack.device();
       this.firstLayer = firstLayer;
       this.points = points;
-      this.scales = columns(scope, device, SEGMENT_STEPS);
-      this.squares = columns(scope, device, SEGMENT_STEPS);
-      this.pass = new JacobianPass(stack, Jacobian.PROBABILITIES, points);
+      this.norms = columns(scope, device, SEGMENT_STEPS);
+      this.pass = JacobianPass.of(stack, Jacobian.PROBABILITIES, points);
     }
 
     @Override
@@ -157,15 +155,14 @@ public record TrajectoryNorms(double mean, double[] perBin) {
     @Override
     public double[] norms(Lane lane, int replica, int segment) {
       int count = (int) Math.min(SEGMENT_STEPS, points - from(segment));
-      Matrix scale = scales[lane.index()].rows(0, count);
-      Matrix square = squares[lane.index()].rows(0, count);
+      Matrix norm = norms[lane.index()].rows(0, count);
       for (int at = 0; at < count; at += pass.tile()) {
         int rows = Math.min(pass.tile(), count - at);
         Matrix first = pass.firstPreactivations(lane, rows);
         firstLayer.preactivations(lane, replica, from(segment) + at, 1, null, first);
-        pass.norms(lane, replica, null, scale.rows(at, rows), square.rows(at, rows));
+        pass.norms(lane, replica, null, norm.rows(at, rows));
       }
-      return JacobianNorms.download(device, Jacobian.PROBABILITIES, scale, square);
+      return JacobianNorms.download(device, norm);
     }
 
     @Override
@@ -196,19 +193,20 @@ public record TrajectoryNorms(double mean, double[] perBin) {
       this.device = stack.device();
       this.architecture = stack.architecture();
       this.firstLayer = firstLayer;
-      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points);
-      int steps = trajectoryPass.segmentSteps();
       int classes = architecture.classes();
+      // At most a region a step, each with a Gram matrix.
+      long gramBytes = (long) Double.BYTES * classes * classes;
+      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points, gramBytes);
+      int steps = trajectoryPass.segmentSteps();
       this.logits = new Matrix[device.lanes()];
       this.grams = new Matrix[device.lanes()];
       for (int lane = 0; lane < logits.length; lane++) {
         logits[lane] = scope.matrix(steps, classes);
-        // At most a region a step.
         long size = (long) steps * classes * classes;
         grams[lane] = Matrix.of(scope.doubles(size), 0, steps, classes * classes);
       }
       this.norms = columns(scope, device, steps);
-      this.pass = new JacobianPass(stack, Jacobian.LOGITS, Math.max(1, points / POINTS_PER_REGION));
+      this.pass = JacobianPass.of(stack, Jacobian.LOGITS, Math.max(1, points / POINTS_PER_REGION));
     }
 
     @Override
@@ -245,9 +243,7 @@ public record TrajectoryNorms(double mean, double[] perBin) {
       }
       Matrix norm = norms[lane.index()].rows(0, steps);
       lane.probabilityNorms(logit, gram, regionOf, norm);
-      double[] values = new double[steps];
-      device.download(norm.data(), norm.offset(), values, 0, steps);
-      return values;
+      return JacobianNorms.download(device, norm);
     }
 
     /**

@@ -2,12 +2,14 @@ package dev.flinch.sensitivity;
 
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
+import dev.flinch.device.FusedPasses;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.ForwardBuffers;
 import dev.flinch.network.NetworkStack;
+import java.util.Arrays;
 
 /**
  * Takes the points of a sampled trajectory through a network, a segment at a time.
@@ -16,17 +18,35 @@ import dev.flinch.network.NetworkStack;
  * random. So only differences from a reference point in the middle of each tile go through the
  * network in float32; the reference goes in float64. Rounding is then relative to the tile's
  * extent, some hundred steps, instead of to the activations themselves.
+ *
+ * <p>The differences of a segment's tiles go through in one kernel where the device has one, else
+ * tile by tile and layer by layer.
  */
 final class TrajectoryPass {
-  /** Tiles whose reference points go through the network together. */
+  /** Tiles whose reference points go through the network together, layer by layer. */
   private static final int TILES = 16;
+
+  /** The same for a kernel: what fills a large card several times over. */
+  private static final int FUSED_TILES = 256;
+
+  /** What a caller may keep for all steps of a segment together. */
+  private static final long SEGMENT_BYTES = 256 << 20;
+
+  /** The most steps that share a reference point: more would bring the rounding back. */
+  private static final int MOST_STEPS = 512;
 
   private final NetworkStack stack;
   private final Architecture architecture;
   private final int hidden;
   private final long points;
+  private final FusedPasses fused;
+
+  /** Steps that share a reference point. */
   private final int tile;
-  private final long segmentPoints;
+
+  /** Tiles of a segment. */
+  private final int tiles;
+
   private final FirstLayer firstLayer;
   private final Buffers[] buffers;
 
@@ -34,15 +54,24 @@ final class TrajectoryPass {
    * @param scope owns the buffers
    * @param stack networks of at least one hidden layer
    * @param points k, as {@code firstLayer} counts them
+   * @param bytesPerStep what the caller keeps for each step of a segment
    */
-  TrajectoryPass(Scope scope, NetworkStack stack, FirstLayer firstLayer, long points) {
+  TrajectoryPass(
+      Scope scope, NetworkStack stack, FirstLayer firstLayer, long points, long bytesPerStep) {
     this.stack = stack;
     this.architecture = stack.architecture();
     this.hidden = architecture.depth() - 1;
     this.points = points;
     Device device = stack.device();
-    this.tile = ForwardBuffers.tileRows(device, 2L * architecture.widest(), points);
-    this.segmentPoints = (long) tile * TILES;
+    int widest = architecture.widest();
+    this.fused = device.fused().filter(f -> f.trajectoryTile(widest) > 0).orElse(null);
+    this.tile =
+        fused != null
+            ? MOST_STEPS / fused.trajectoryTile(widest) * fused.trajectoryTile(widest)
+            : Math.min(MOST_STEPS, ForwardBuffers.tileRows(device, 2L * widest, points));
+    long all = (points + tile - 1) / tile;
+    long fit = Math.max(1, SEGMENT_BYTES / tile / Math.max(1, bytesPerStep));
+    this.tiles = (int) Math.min(Math.min(fused != null ? FUSED_TILES : TILES, all), fit);
     this.firstLayer = firstLayer;
     this.buffers = new Buffers[device.lanes()];
     for (int lane = 0; lane < buffers.length; lane++) {
@@ -52,26 +81,25 @@ final class TrajectoryPass {
 
   /** What one lane works in. */
   private final class Buffers {
-    final Matrix[] pair;
     final Matrix[] references;
     final Matrix firstReferences;
     final Matrix wideWeights;
     final Matrix[] knots;
     final Matrix logitReferences;
-    final DeviceArray counts;
-    final int[] hostCounts;
+    final Matrix[] pair;
+    final DeviceArray perStep;
+    final DeviceArray perLayer;
 
     Buffers(Scope scope) {
       int widest = architecture.widest();
-      pair = new Matrix[] {scope.matrix(tile + 1, widest), scope.matrix(tile + 1, widest)};
-      references = new Matrix[] {wide(scope, TILES, widest), wide(scope, TILES, widest)};
-      firstReferences = wide(scope, TILES, architecture.rows(0));
-      logitReferences = scope.matrix(TILES, architecture.classes());
+      references = new Matrix[] {wide(scope, tiles, widest), wide(scope, tiles, widest)};
+      firstReferences = wide(scope, tiles, architecture.rows(0));
+      logitReferences = scope.matrix(tiles, architecture.classes());
       int largest = 1;
       knots = new Matrix[hidden];
       for (int l = 0; l <= hidden; l++) {
         if (l < hidden) {
-          knots[l] = scope.matrix(3 * TILES, architecture.rows(l));
+          knots[l] = scope.matrix(3 * tiles, architecture.rows(l));
         }
         if (l > 0) {
           int size = Math.multiplyExact(architecture.rows(l), architecture.columns(l));
@@ -79,8 +107,10 @@ final class TrajectoryPass {
         }
       }
       wideWeights = wide(scope, 1, largest);
-      counts = scope.ints(tile);
-      hostCounts = new int[tile];
+      int rows = fused != null ? 0 : tile + 1;
+      pair = new Matrix[] {scope.matrix(rows, widest), scope.matrix(rows, widest)};
+      perStep = scope.ints(fused != null ? segmentPoints() : tile);
+      perLayer = scope.longs(hidden);
     }
 
     private Matrix wide(Scope scope, int rows, int columns) {
@@ -88,24 +118,28 @@ final class TrajectoryPass {
     }
   }
 
+  private long segmentPoints() {
+    return (long) tile * tiles;
+  }
+
   /** How many segments the trajectory is cut into. */
   int segments() {
-    return Math.toIntExact((points + segmentPoints - 1) / segmentPoints);
+    return Math.toIntExact((points + segmentPoints() - 1) / segmentPoints());
   }
 
   /** The most steps of a segment. */
   int segmentSteps() {
-    return (int) Math.min(segmentPoints, points);
+    return (int) Math.min(segmentPoints(), points);
   }
 
   /** The first point of a segment. */
   long from(int segment) {
-    return segment * segmentPoints;
+    return segment * segmentPoints();
   }
 
   /** How many steps start in a segment. */
   int steps(int segment) {
-    return (int) Math.min(segmentPoints, points - from(segment));
+    return (int) Math.min(segmentPoints(), points - from(segment));
   }
 
   /**
@@ -119,10 +153,60 @@ final class TrajectoryPass {
     Buffers b = buffers[lane.index()];
     long from = from(segment);
     int steps = steps(segment);
-    int tiles = (steps + tile - 1) / tile;
-    references(lane, replica, from, tiles, b, logits != null);
-    for (int t = 0; t < tiles; t++) {
-      int first = t * tile;
+    references(lane, replica, from, (steps + tile - 1) / tile, b, logits != null);
+    if (fused != null) {
+      fused(lane, replica, from, steps, b, perLayer, perStep, logits);
+    } else {
+      composed(lane, replica, from, steps, b, perLayer, perStep, logits);
+    }
+  }
+
+  private void fused(
+      Lane lane,
+      int replica,
+      long from,
+      int steps,
+      Buffers b,
+      long[] perLayer,
+      int[] perStep,
+      Matrix logits) {
+    Device device = stack.device();
+    Matrix[] weights = new Matrix[hidden];
+    Arrays.setAll(weights, l -> weights(l + 1, replica));
+    int rows = (steps + tile - 1) / tile;
+    Matrix[] knots = new Matrix[hidden];
+    Arrays.setAll(knots, l -> b.knots[l].rows(0, 3 * rows));
+    device.upload(new long[hidden], 0, b.perLayer, 0, hidden);
+    fused.trajectory(
+        lane,
+        architecture.activation(),
+        firstLayer.points(replica),
+        from,
+        steps,
+        tile,
+        weights,
+        knots,
+        logits == null ? null : b.logitReferences.rows(0, rows),
+        new FusedPasses.TrajectoryCounts(b.perLayer, null, b.perStep, null, logits));
+    long[] counts = new long[hidden];
+    device.download(b.perLayer, 0, counts, 0, hidden);
+    for (int l = 0; l < hidden; l++) {
+      perLayer[l] += counts[l];
+    }
+    device.download(b.perStep, 0, perStep, 0, steps);
+  }
+
+  private void composed(
+      Lane lane,
+      int replica,
+      long from,
+      int steps,
+      Buffers b,
+      long[] perLayer,
+      int[] perStep,
+      Matrix logits) {
+    for (int first = 0; first < steps; first += tile) {
+      int t = first / tile;
       int rows = Math.min(tile, steps - first);
       Matrix differences = tile(lane, replica, from, t, rows, b, perLayer, perStep);
       if (logits != null) {
@@ -195,11 +279,12 @@ final class TrajectoryPass {
         z = next;
       }
       Matrix knots = b.knots[l].rows(3 * tileOfSegment, 3);
-      lane.activateDifferences(architecture.activation(), z, knots, b.counts, 0);
-      stack.device().download(b.counts, 0, b.hostCounts, 0, steps);
+      lane.activateDifferences(architecture.activation(), z, knots, b.perStep, 0);
+      int[] counts = new int[steps];
+      stack.device().download(b.perStep, 0, counts, 0, steps);
       for (int i = 0; i < steps; i++) {
-        perLayer[l] += b.hostCounts[i];
-        perStep[firstStep + i] += b.hostCounts[i];
+        perLayer[l] += counts[i];
+        perStep[firstStep + i] += counts[i];
       }
     }
     return z;

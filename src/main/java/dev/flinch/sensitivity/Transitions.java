@@ -37,7 +37,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
     if (architecture.depth() > 1) {
       try (Scope scope = new Scope(device)) {
         FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
-        TrajectoryPass pass = new TrajectoryPass(scope, stack, firstLayer, points);
+        TrajectoryPass pass = new TrajectoryPass(scope, stack, firstLayer, points, 0);
         AtomicLong done = new AtomicLong();
         int tasks = Math.multiplyExact(replicas, pass.segments());
         device.run(

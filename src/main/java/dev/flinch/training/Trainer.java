@@ -12,6 +12,7 @@ import dev.flinch.network.NetworkStack;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,13 +22,17 @@ import java.util.stream.IntStream;
 
 /**
  * Trains a stack, a step at a time, in two jobs: rows of the batch forward and back, then blocks of
- * weights, each taking its gradient and its step while both are in cache, so that no gradient is
- * ever written to memory. How the work is cut depends on shapes alone, so a replica ends with the
- * same weights on every run, for any number of lanes and in any company.
+ * weights, each taking its gradient and its step. For the lanes of a processor work is cut small: a
+ * replica, some rows, a block whose gradient stays in cache. A device that takes whole stacks gets
+ * all of a run of replicas at once. How the work is cut depends on shapes alone, so a replica ends
+ * with the same weights on every run, for any number of lanes and in any company.
  */
 public final class Trainer implements AutoCloseable {
   /** Floats of a weight gradient's block, a quarter of a core's cache. */
   private static final int BLOCK_FLOATS = 128 << 10;
+
+  /** The most stopped replicas in a row that are computed along with their neighbours. */
+  private static final int BRIDGED = 4;
 
   private final Device device;
   private final NetworkStack stack;
@@ -47,13 +52,15 @@ public final class Trainer implements AutoCloseable {
   private final Matrix losses;
   private final Matrix hits;
   private final Matrix[] backward;
-  private final Matrix[] gradients;
+  private final DeviceArray[] gradients;
   private final Matrix[][] weightSlots;
   private final Matrix[][] biasSlots;
-  private final DeviceArray order;
+  private final int[][] order;
+  private final DeviceArray batch;
   private final DeviceArray batchLabels;
   private final DeviceArray labels;
   private final DeviceArray running;
+  private final DeviceArray rates;
   private final DeviceArray epochLosses;
   private final DeviceArray epochHits;
   private final List<Block> blocks;
@@ -63,9 +70,18 @@ public final class Trainer implements AutoCloseable {
   private final List<EpochRecord> history = new ArrayList<>();
   private long step;
   private int orderedEpoch = -1;
+  private float[] currentRates;
+  private List<Run> runsOfJobs = List.of();
+  private final Map<Integer, Jobs> jobs = new HashMap<>();
 
   /** A block of rows of one layer's weights: the unit of the second job. */
   private record Block(int layer, int from, int rows) {}
+
+  /** The jobs of a step. */
+  private record Jobs(Device.Repetition errors, Device.Repetition descent) {}
+
+  /** Consecutive replicas that are worked on together. */
+  private record Run(int first, int count) {}
 
   /**
    * A trainer at step 0.
@@ -87,7 +103,10 @@ public final class Trainer implements AutoCloseable {
     this.architecture = stack.architecture();
     this.count = examples.count();
     this.batchSize = Math.min(settings.batchSize(), count);
-    this.rowsPerTask = Math.max(32, Math.min(128, (batchSize + 31) / 32 * 16));
+    this.rowsPerTask =
+        device.takesWholeStacks()
+            ? batchSize
+            : Math.max(32, Math.min(128, (batchSize + 31) / 32 * 16));
     this.stepsPerEpoch = (count + batchSize - 1) / batchSize;
     this.lastStep = settings.stop().lastStep(stepsPerEpoch);
     int n = stack.replicas();
@@ -107,18 +126,25 @@ public final class Trainer implements AutoCloseable {
     this.losses = batch(1);
     this.hits = batch(1);
     int widest = architecture.widest();
-    this.backward = layers(device.lanes(), lane -> scope.matrix(rowsPerTask, widest));
-    this.blocks = blocks(architecture);
-    int largest =
-        blocks.stream().mapToInt(b -> b.rows * (architecture.columns(b.layer) + 1)).max().orElse(1);
-    this.gradients = layers(device.lanes(), lane -> scope.matrix(1, largest));
+    int together = device.takesWholeStacks() ? n : 1;
+    this.backward = layers(device.lanes(), lane -> scope.matrices(together, rowsPerTask, widest));
+    this.blocks = blocks();
+    long largest =
+        blocks.stream()
+            .mapToLong(b -> (long) b.rows * (architecture.columns(b.layer) + 1))
+            .max()
+            .orElse(1);
+    this.gradients = new DeviceArray[device.lanes()];
+    Arrays.setAll(gradients, lane -> scope.floats(together * largest));
     int slots = settings.rule().slots();
     this.weightSlots = slots(slots, stack::weights);
     this.biasSlots = architecture.biases() ? slots(slots, stack::biases) : new Matrix[depth][];
-    this.order = scope.ints((long) n * count);
-    this.batchLabels = scope.ints((long) n * count);
+    this.order = new int[n][];
+    this.batch = scope.ints((long) n * batchSize);
+    this.batchLabels = scope.ints((long) n * batchSize);
     this.labels = scope.ints((long) n * count);
     this.running = scope.ints(n);
+    this.rates = scope.floats(n);
     this.epochLosses = scope.floats(stepsPerEpoch * n);
     this.epochHits = scope.floats(stepsPerEpoch * n);
     int[] ones = new int[n];
@@ -158,20 +184,20 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Blocks of all layers, the costliest first so that lanes end together. */
-  private static List<Block> blocks(Architecture architecture) {
-    List<Block> blocks = new ArrayList<>();
+  private List<Block> blocks() {
+    List<Block> all = new ArrayList<>();
     for (int l = 0; l < architecture.depth(); l++) {
       int out = architecture.rows(l);
+      double floats = (double) out * architecture.columns(l);
       int parts =
-          (int) Math.max(1, Math.round((double) out * architecture.columns(l) / BLOCK_FLOATS));
+          device.takesWholeStacks() ? 1 : (int) Math.max(1, Math.round(floats / BLOCK_FLOATS));
       int rows = (out + parts - 1) / parts;
       for (int from = 0; from < out; from += rows) {
-        blocks.add(new Block(l, from, Math.min(rows, out - from)));
+        all.add(new Block(l, from, Math.min(rows, out - from)));
       }
     }
-    blocks.sort(
-        Comparator.comparingLong((Block b) -> -(long) b.rows * architecture.columns(b.layer)));
-    return blocks;
+    all.sort(Comparator.comparingLong((Block b) -> -(long) b.rows * architecture.columns(b.layer)));
+    return all;
   }
 
   /** Whether every replica's training has ended. */
@@ -218,14 +244,10 @@ public final class Trainer implements AutoCloseable {
     }
     int from = stepOfEpoch * batchSize;
     int rows = Math.min(batchSize, count - from);
-    int parts = (rows + rowsPerTask - 1) / rowsPerTask;
-    device.run(
-        active.length * parts,
-        (lane, task) -> {
-          int first = task % parts * rowsPerTask;
-          errors(
-              lane, active[task / parts], from, first, Math.min(rowsPerTask, rows - first), rows);
-        });
+    setBatch(active, from, rows);
+    setRates(epoch);
+    Jobs jobs = jobs(runs(active), rows);
+    jobs.errors.run();
     device.run(
         1,
         (lane, task) -> {
@@ -233,26 +255,98 @@ public final class Trainer implements AutoCloseable {
           lane.columnSums(hits.rows(0, rows), ofStep(epochHits, stepOfEpoch));
           lane.haltNonFinite(ofStep(epochLosses, stepOfEpoch), running, 0);
         });
-    float[] rates = new float[stack.replicas()];
+    jobs.descent.run();
+    step++;
+    endStep(active, epoch, stepOfEpoch, from + rows);
+  }
+
+  /** The two jobs of a step, made anew when replicas have stopped. */
+  private Jobs jobs(List<Run> runs, int batchRows) {
+    if (!runs.equals(runsOfJobs)) {
+      closeJobs();
+      runsOfJobs = runs;
+    }
+    return jobs.computeIfAbsent(
+        batchRows,
+        rows -> {
+          int parts = (rows + rowsPerTask - 1) / rowsPerTask;
+          return new Jobs(
+              device.repetition(
+                  runs.size() * parts,
+                  (lane, task) -> {
+                    int first = task % parts * rowsPerTask;
+                    int some = Math.min(rowsPerTask, rows - first);
+                    errors(lane, runs.get(task / parts), first, some, rows);
+                  }),
+              device.repetition(
+                  runs.size() * blocks.size(),
+                  (lane, task) ->
+                      descend(
+                          lane,
+                          runs.get(task % runs.size()),
+                          blocks.get(task / runs.size()),
+                          rows)));
+        });
+  }
+
+  private void closeJobs() {
+    for (Jobs both : jobs.values()) {
+      both.errors.close();
+      both.descent.close();
+    }
+    jobs.clear();
+  }
+
+  /** Which examples the batch has, for every active replica, and their labels. */
+  private void setBatch(int[] active, int from, int rows) {
+    int[] indices = new int[outcomes.length * batchSize];
+    int[] classes = new int[indices.length];
     for (int r : active) {
-      rates[r] =
+      System.arraycopy(order[r], from, indices, r * batchSize, rows);
+      for (int i = r * batchSize; i < r * batchSize + rows; i++) {
+        classes[i] = replicas.get(r).labels()[indices[i]];
+      }
+    }
+    device.upload(indices, 0, batch, 0, indices.length);
+    device.upload(classes, 0, batchLabels, 0, classes.length);
+  }
+
+  private void setRates(int epoch) {
+    float[] now = new float[stack.replicas()];
+    for (int r = 0; r < now.length; r++) {
+      now[r] =
           (float)
               (settings.rate(replicas.get(r).learningRate(), epoch)
                   * settings.rule().rateFactor(step + 1));
     }
-    device.run(
-        active.length * blocks.size(),
-        (lane, task) ->
-            descend(
-                lane, active[task % active.length], blocks.get(task / active.length), rows, rates));
-    step++;
-    endStep(active, epoch, stepOfEpoch, from + rows);
+    if (!Arrays.equals(now, currentRates)) {
+      device.upload(now, 0, rates, 0, now.length);
+      currentRates = now;
+    }
   }
 
   private int[] active() {
     return IntStream.range(0, outcomes.length)
         .filter(r -> outcomes[r] == Outcome.RUNNING)
         .toArray();
+  }
+
+  /**
+   * The active replicas as the device takes them: one by one, or in runs. A replica that has
+   * stopped is computed along where it stands between others, and its weights stay as they are:
+   * that costs less than launching everything once more.
+   */
+  private List<Run> runs(int[] active) {
+    List<Run> runs = new ArrayList<>();
+    for (int r : active) {
+      Run last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+      if (device.takesWholeStacks() && last != null && r - last.first - last.count <= BRIDGED) {
+        runs.set(runs.size() - 1, new Run(last.first, r + 1 - last.first));
+      } else {
+        runs.add(new Run(r, 1));
+      }
+    }
+    return runs;
   }
 
   /** The sums of one step, one a replica. */
@@ -264,83 +358,83 @@ public final class Trainer implements AutoCloseable {
   /** A fresh order of the examples for every running replica. */
   private void shuffle(int epoch) {
     for (int r : active()) {
-      ReplicaSettings replica = replicas.get(r);
-      int[] permutation =
+      order[r] =
           RandomStreams.permutation(
-              RandomStreams.stream(replica.seed(), Purpose.SHUFFLE, epoch, 0), count);
-      device.upload(permutation, 0, order, (long) r * count, count);
-      int[] ordered = IntStream.of(permutation).map(i -> replica.labels()[i]).toArray();
-      device.upload(ordered, 0, batchLabels, (long) r * count, count);
+              RandomStreams.stream(replicas.get(r).seed(), Purpose.SHUFFLE, epoch, 0), count);
     }
     orderedEpoch = epoch;
   }
 
   /**
-   * The first job: some rows of a replica's batch forward, and their errors back. Errors ∂loss/∂z
-   * take the place of the logits and of the slopes.
+   * The first job: some rows of the replicas' batches forward, and their errors back. Errors
+   * ∂loss/∂z take the place of the logits and of the slopes.
    *
-   * @param from where the batch starts in the epoch's order
    * @param first the first of these rows in the batch
    * @param batchRows rows of the whole batch, whose mean loss is differentiated
    */
-  private void errors(Lane lane, int replica, int from, int first, int rows, int batchRows) {
+  private void errors(Lane lane, Run run, int first, int rows, int batchRows) {
     int depth = architecture.depth();
-    Matrix inputs = of(x, replica, first, rows);
-    Matrix[] zs = layers(depth, l -> of(z[l], replica, first, rows));
-    Matrix[] hs = layers(depth - 1, l -> of(h[l], replica, first, rows));
-    long position = (long) replica * count + from + first;
-    lane.gather(examples.inputs(), order, position, inputs);
-    stack.forward(lane, replica, inputs, zs, hs);
+    Matrix inputs = of(x, run, first, rows);
+    Matrix[] zs = layers(depth, l -> of(z[l], run, first, rows));
+    Matrix[] hs = layers(depth - 1, l -> of(h[l], run, first, rows));
+    long position = (long) run.first * batchSize + first;
+    lane.gather(examples.inputs(), batch, position, batchSize, inputs);
+    stack.forward(lane, run.first, inputs, zs, hs);
     lane.softmaxCrossEntropy(
         zs[depth - 1],
         batchLabels,
         position,
-        0,
+        batchSize,
         1f / batchRows,
         zs[depth - 1],
-        of(losses, replica, first, rows),
-        of(hits, replica, first, rows));
+        of(losses, run, first, rows),
+        of(hits, run, first, rows));
     for (int l = depth - 1; l > 0; l--) {
-      Matrix back = Matrix.padded(backward[lane.index()].data(), rows, architecture.columns(l));
-      lane.gemm(false, zs[l], false, stack.weights(l).replicas(replica, 1), 0, back);
+      DeviceArray memory = backward[lane.index()].data();
+      Matrix back = Matrix.padded(memory, run.count, rows, architecture.columns(l));
+      lane.gemm(false, zs[l], false, of(stack.weights(l), run), 0, back);
       lane.scale(back, zs[l - 1], 1, zs[l - 1]);
     }
   }
 
-  private static Matrix of(Matrix matrix, int replica, int first, int rows) {
-    return matrix.replicas(replica, 1).rows(first, rows);
+  private static Matrix of(Matrix matrix, Run run) {
+    return matrix.replicas(run.first, run.count);
+  }
+
+  private static Matrix of(Matrix matrix, Run run, int first, int rows) {
+    return of(matrix, run).rows(first, rows);
   }
 
   /** The second job: the gradient of a block of weights, and the optimizer's step on it. */
-  private void descend(Lane lane, int replica, Block block, int rows, float[] rates) {
+  private void descend(Lane lane, Run run, Block block, int rows) {
     int l = block.layer;
     int fanIn = architecture.columns(l);
-    Matrix errors = of(z[l], replica, 0, rows).columns(block.from, block.rows);
-    Matrix input = of(l == 0 ? x : h[l - 1], replica, 0, rows);
-    DeviceArray memory = gradients[lane.index()].data();
-    Matrix gradient = Matrix.of(memory, 0, block.rows, fanIn);
+    Matrix errors = of(z[l], run, 0, rows).columns(block.from, block.rows);
+    Matrix input = of(l == 0 ? x : h[l - 1], run, 0, rows);
+    DeviceArray memory = gradients[lane.index()];
+    Matrix gradient = Matrix.stacked(memory, 0, run.count, block.rows, fanIn);
     lane.gemm(true, errors, false, input, 0, gradient);
     lane.update(
         settings.rule(),
         rates,
         running,
-        replica,
-        of(stack.weights(l), replica, block.from, block.rows),
+        run.first,
+        of(stack.weights(l), run, block.from, block.rows),
         gradient,
-        layers(weightSlots[l].length, s -> of(weightSlots[l][s], replica, block.from, block.rows)));
+        layers(weightSlots[l].length, s -> of(weightSlots[l][s], run, block.from, block.rows)));
     if (architecture.biases()) {
-      Matrix biasGradient = Matrix.of(memory, (long) block.rows * fanIn, 1, block.rows);
+      long behind = (long) run.count * block.rows * fanIn;
+      Matrix biasGradient = Matrix.stacked(memory, behind, run.count, 1, block.rows);
       lane.columnSums(errors, biasGradient);
       lane.update(
           settings.rule(),
           rates,
           running,
-          replica,
-          stack.biases(l).replicas(replica, 1).columns(block.from, block.rows),
+          run.first,
+          of(stack.biases(l), run).columns(block.from, block.rows),
           biasGradient,
           layers(
-              biasSlots[l].length,
-              s -> biasSlots[l][s].replicas(replica, 1).columns(block.from, block.rows)));
+              biasSlots[l].length, s -> of(biasSlots[l][s], run).columns(block.from, block.rows)));
     }
   }
 
@@ -473,6 +567,7 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
+    closeJobs();
     scope.close();
   }
 }

@@ -3,18 +3,19 @@ package dev.flinch.trajectory;
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.base.RequestException;
+import dev.flinch.device.Curve;
 import java.util.Arrays;
 
 /** z(θ) = m + p cos(θ − θ₀) + q sin(θ − θ₀), θ in radians. */
 public final class Ellipse implements Trajectory {
   private final String kind;
   private final double[][] vectors;
-  private final double start;
+  private final Curve curve;
 
   private Ellipse(String kind, double[][] vectors, double start) {
     this.kind = kind;
     this.vectors = vectors;
-    this.start = start;
+    this.curve = Curve.ellipse(start);
   }
 
   /**
@@ -64,27 +65,12 @@ public final class Ellipse implements Trajectory {
   }
 
   @Override
-  public double period() {
-    return 2 * Math.PI;
+  public Curve curve() {
+    return curve;
   }
 
   @Override
   public double[][] vectors() {
     return vectors;
-  }
-
-  @Override
-  public int terms() {
-    return 3;
-  }
-
-  @Override
-  public void coordinates(double t, int[] indices, double[] coefficients, int at) {
-    for (int k = 0; k < 3; k++) {
-      indices[at + k] = k;
-    }
-    coefficients[at] = 1;
-    coefficients[at + 1] = Math.cos(t - start);
-    coefficients[at + 2] = Math.sin(t - start);
   }
 }

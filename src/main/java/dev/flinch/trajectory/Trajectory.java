@@ -1,8 +1,10 @@
 package dev.flinch.trajectory;
 
+import dev.flinch.device.Curve;
+
 /**
- * A closed curve z(t), t ∈ [0, period), whose every point is a combination of {@link #terms()} of a
- * few {@link #vectors()}.
+ * A closed curve z(t), t ∈ [0, period), whose every point combines a few {@link #vectors()} as its
+ * {@link #curve()} says.
  */
 public interface Trajectory {
   /** The curve's name on the command line and in results: random, through or translation. */
@@ -11,23 +13,16 @@ public interface Trajectory {
   /** What the parameter is called in figures: θ or t. */
   String parameter();
 
-  /** The length of the parameter's range. */
-  double period();
+  /** How points are combined of vectors. */
+  Curve curve();
 
   /** The vectors that points are combined of, {@code [vector][d]}, not to be changed. */
   double[][] vectors();
 
-  /** How many vectors each point combines. */
-  int terms();
-
-  /**
-   * Which vectors a point combines, and how.
-   *
-   * @param t the parameter, in [0, period)
-   * @param indices takes {@link #terms()} indices of vectors from {@code at} on
-   * @param coefficients takes as many factors from {@code at} on
-   */
-  void coordinates(double t, int[] indices, double[] coefficients, int at);
+  /** The length of the parameter's range. */
+  default double period() {
+    return curve().period();
+  }
 
   /** The number d of components of a point. */
   default int dimension() {
@@ -36,11 +31,12 @@ public interface Trajectory {
 
   /** The point z(t), a new array. */
   default double[] point(double t) {
-    int[] indices = new int[terms()];
-    double[] coefficients = new double[terms()];
-    coordinates(t, indices, coefficients, 0);
+    int terms = curve().terms();
+    int[] indices = new int[terms];
+    double[] coefficients = new double[terms];
+    curve().coordinates(t, indices, coefficients, 0);
     double[] point = new double[dimension()];
-    for (int k = 0; k < terms(); k++) {
+    for (int k = 0; k < terms; k++) {
       double[] vector = vectors()[indices[k]];
       for (int j = 0; j < point.length; j++) {
         point[j] += coefficients[k] * vector[j];

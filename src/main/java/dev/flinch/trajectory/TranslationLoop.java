@@ -1,6 +1,7 @@
 package dev.flinch.trajectory;
 
-import dev.flinch.data.ImageShape;
+import dev.flinch.device.Curve;
+import dev.flinch.device.ImageShape;
 
 /**
  * An image pushed once around horizontally: at t = j + f, j whole and 0 ≤ f &lt; 1, (1 − f) Sⱼ x +
@@ -35,26 +36,12 @@ public final class TranslationLoop implements Trajectory {
   }
 
   @Override
-  public double period() {
-    return shifts.length;
+  public Curve curve() {
+    return Curve.polygon(shifts.length);
   }
 
   @Override
   public double[][] vectors() {
     return shifts;
-  }
-
-  @Override
-  public int terms() {
-    return 2;
-  }
-
-  @Override
-  public void coordinates(double t, int[] indices, double[] coefficients, int at) {
-    int whole = (int) t;
-    indices[at] = whole % shifts.length;
-    indices[at + 1] = (whole + 1) % shifts.length;
-    coefficients[at] = 1 - (t - whole);
-    coefficients[at + 1] = t - whole;
   }
 }

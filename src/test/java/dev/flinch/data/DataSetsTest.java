@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.flinch.base.RequestException;
+import dev.flinch.device.ImageShape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

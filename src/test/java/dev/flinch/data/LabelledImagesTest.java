@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RequestException;
+import dev.flinch.device.ImageShape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

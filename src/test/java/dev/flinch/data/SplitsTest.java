@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RequestException;
+import dev.flinch.device.ImageShape;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.Progress;
-import dev.flinch.data.ImageShape;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
-import dev.flinch.data.ImageShape;
 import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.network.Network;

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.flinch.base.RequestException;
-import dev.flinch.data.ImageShape;
+import dev.flinch.device.ImageShape;
 import dev.flinch.reference.RandomNetworks;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

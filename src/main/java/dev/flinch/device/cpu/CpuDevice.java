@@ -15,6 +15,8 @@ public final class CpuDevice implements Device {
   /** Half of the second-level cache that today's cores have for themselves. */
   private static final long LANE_BYTES = 512 << 10;
 
+  private static final int PRODUCT_ROWS = 576;
+
   static {
     Loader.load(openblas_nolapack.class);
     openblas.blas_set_num_threads(1);
@@ -75,8 +77,36 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public int productRows() {
+    return PRODUCT_ROWS;
+  }
+
+  @Override
+  public boolean takesWholeStacks() {
+    return false;
+  }
+
+  @Override
   public void run(int tasks, Task body) {
     pool.run(tasks, body);
+  }
+
+  @Override
+  public Repetition repetition(int tasks, Task body) {
+    return new Repetition() {
+      @Override
+      public void run() {
+        CpuDevice.this.run(tasks, body);
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
+  public void upload(byte[] source, int from, DeviceArray target, long at, int count) {
+    bytes(target, ElementType.UINT8, at, count).put(source, from, count);
   }
 
   @Override
@@ -87,6 +117,11 @@ public final class CpuDevice implements Device {
   @Override
   public void upload(int[] source, int from, DeviceArray target, long at, int count) {
     bytes(target, ElementType.INT32, at, count).asIntBuffer().put(source, from, count);
+  }
+
+  @Override
+  public void upload(long[] source, int from, DeviceArray target, long at, int count) {
+    bytes(target, ElementType.INT64, at, count).asLongBuffer().put(source, from, count);
   }
 
   @Override
@@ -107,6 +142,11 @@ public final class CpuDevice implements Device {
   @Override
   public void download(DeviceArray source, long at, double[] target, int from, int count) {
     bytes(source, ElementType.FLOAT64, at, count).asDoubleBuffer().get(target, from, count);
+  }
+
+  @Override
+  public void download(DeviceArray source, long at, long[] target, int from, int count) {
+    bytes(source, ElementType.INT64, at, count).asLongBuffer().get(target, from, count);
   }
 
   @Override

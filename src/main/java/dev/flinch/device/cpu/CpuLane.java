@@ -3,9 +3,13 @@ package dev.flinch.device.cpu;
 import dev.flinch.device.Activation;
 import dev.flinch.device.DeviceArray;
 import dev.flinch.device.ElementType;
+import dev.flinch.device.ImageMove;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
+import dev.flinch.device.OperandShapes;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.PatternHash;
 import dev.flinch.device.cpu.CpuArray.Span;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -30,17 +34,10 @@ final class CpuLane implements Lane {
   @Override
   public void gemm(
       boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c) {
+    OperandShapes.gemm(transposeA, a, transposeB, b, c);
     int m = c.rows();
     int n = c.columns();
     int k = transposeA ? a.rows() : a.columns();
-    require(
-        (transposeA ? a.columns() : a.rows()) == m
-            && (transposeB ? b.rows() : b.columns()) == n
-            && (transposeB ? b.columns() : b.rows()) == k,
-        "gemm",
-        a,
-        b,
-        c);
     ElementType type = c.data().type();
     if (m == 0 || n == 0) {
       return;
@@ -64,27 +61,76 @@ final class CpuLane implements Lane {
   }
 
   @Override
-  public void gather(Matrix source, DeviceArray indices, long from, Matrix out) {
-    require(source.columns() == out.columns(), "gather", source, out);
-    Span list = array(indices, ElementType.INT32).span(from, out.rows());
+  public void gather(Matrix source, DeviceArray indices, long from, long stride, Matrix out) {
+    OperandShapes.gather(source, out);
     int bytes = 4 * out.columns();
     for (int r = 0; r < out.replicas(); r++) {
+      Span list = array(indices, ElementType.INT32).span(from + r * stride, out.rows());
       Span to = span(out, r);
       for (int i = 0; i < out.rows(); i++) {
-        int row = list.buffer().getInt(list.at() + 4 * i);
-        if (row < 0 || row >= source.rows()) {
-          throw new IllegalArgumentException(
-              "gather: row %d of a matrix of %d rows".formatted(row, source.rows()));
-        }
+        int row = index(list, i, source.rows());
         Span one = array(source).span(source.start(0, row), source.columns());
         to.buffer().put(to.at() + i * 4 * out.stride(), one.buffer(), one.at(), bytes);
       }
     }
   }
 
+  private static int index(Span list, int i, long rows) {
+    int row = list.buffer().getInt(list.at() + 4 * i);
+    if (row < 0 || row >= rows) {
+      throw new IllegalArgumentException("gather: row %d of %d rows".formatted(row, rows));
+    }
+    return row;
+  }
+
+  @Override
+  public void gatherImages(
+      DeviceArray pixels,
+      ImageShape shape,
+      DeviceArray indices,
+      DeviceArray moves,
+      long from,
+      long stride,
+      Matrix out) {
+    OperandShapes.gatherImages(shape, out);
+    CpuArray images = array(pixels, ElementType.UINT8);
+    int d = shape.size();
+    for (int r = 0; r < out.replicas(); r++) {
+      Span list = array(indices, ElementType.INT32).span(from + r * stride, out.rows());
+      Span moved =
+          moves == null
+              ? null
+              : array(moves, ElementType.INT32).span(from + r * stride, out.rows());
+      Span to = span(out, r);
+      for (int i = 0; i < out.rows(); i++) {
+        Span image = images.span((long) index(list, i, pixels.length() / d) * d, d);
+        long sum = 0;
+        long squares = 0;
+        for (int j = 0; j < d; j++) {
+          int pixel = image.buffer().get(image.at() + j) & 0xff;
+          sum += pixel;
+          squares += pixel * pixel;
+        }
+        // Whole numbers are summed without rounding: the variance is exact up to its last
+        // divisions.
+        double mean = (double) sum / d;
+        double variance = (double) (squares * d - sum * sum) / d / d;
+        double scale = variance > 0 ? 1 / Math.sqrt(variance) : 0;
+        int move = moved == null ? 0 : moved.buffer().getInt(moved.at() + 4 * i);
+        int row = to.at() + i * 4 * out.stride();
+        for (int j = 0; j < d; j++) {
+          int pixel =
+              image.buffer().get(image.at() + (move == 0 ? j : ImageMove.source(move, shape, j)))
+                  & 0xff;
+          to.buffer().putFloat(row + 4 * j, (float) ((pixel - mean) * scale));
+        }
+      }
+    }
+  }
+
   @Override
   public void addBias(Matrix z, Matrix bias) {
-    requireRow("addBias", bias, z);
+    OperandShapes.addBias(z, bias);
     for (int r = 0; r < z.replicas(); r++) {
       Span to = span(z, r);
       Span add = span(bias, r);
@@ -101,10 +147,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void activate(Activation activation, Matrix z, Matrix bias, Matrix h) {
-    requireSameShape("activate", z, h);
-    if (bias != null) {
-      requireRow("activate", bias, z);
-    }
+    OperandShapes.activate(z, bias, h);
     for (int r = 0; r < z.replicas(); r++) {
       Span from = span(z, r);
       Span to = span(h, r);
@@ -126,9 +169,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void scale(Matrix a, Matrix slopes, int group, Matrix out) {
-    requireSameShape("scale", a, out);
-    require(
-        slopes.rows() * group == a.rows() && slopes.columns() == a.columns(), "scale", a, slopes);
+    OperandShapes.scale(a, slopes, group, out);
     for (int r = 0; r < a.replicas(); r++) {
       Span from = span(a, r);
       Span by = span(slopes, r);
@@ -159,11 +200,7 @@ final class CpuLane implements Lane {
       Matrix gradient,
       Matrix loss,
       Matrix correct) {
-    requireColumn("softmaxCrossEntropy", loss, logits.rows());
-    requireColumn("softmaxCrossEntropy", correct, logits.rows());
-    if (gradient != null) {
-      requireSameShape("softmaxCrossEntropy", logits, gradient);
-    }
+    OperandShapes.softmaxCrossEntropy(logits, gradient, loss, correct);
     int classes = logits.columns();
     double[] exponentials = new double[classes];
     for (int r = 0; r < logits.replicas(); r++) {
@@ -218,7 +255,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void columnSums(Matrix a, Matrix sums) {
-    requireRow("columnSums", sums, a);
+    OperandShapes.columnSums(a, sums);
     double[] totals = new double[a.columns()];
     for (int r = 0; r < a.replicas(); r++) {
       Arrays.fill(totals, 0);
@@ -238,6 +275,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void haltNonFinite(Matrix sums, DeviceArray running, long runningFrom) {
+    OperandShapes.haltNonFinite(sums);
     Span flags = array(running, ElementType.INT32).span(runningFrom, sums.replicas());
     for (int r = 0; r < sums.replicas(); r++) {
       Span sum = span(sums, r);
@@ -250,22 +288,15 @@ final class CpuLane implements Lane {
   @Override
   public void update(
       OptimizerRule rule,
-      float[] rates,
+      DeviceArray rates,
       DeviceArray running,
       int replicaFrom,
       Matrix weights,
       Matrix gradient,
       Matrix... slots) {
-    requireSameShape("update", weights, gradient);
-    if (slots.length != rule.slots()) {
-      throw new IllegalArgumentException(
-          "update: expected %d slots for %s, found %d"
-              .formatted(rule.slots(), rule.label(), slots.length));
-    }
-    for (Matrix slot : slots) {
-      requireSameShape("update", weights, slot);
-    }
+    OperandShapes.update(rule, weights, gradient, slots);
     Span flags = array(running, ElementType.INT32).span(replicaFrom, weights.replicas());
+    Span rate = array(rates, ElementType.FLOAT32).span(replicaFrom, weights.replicas());
     for (int r = 0; r < weights.replicas(); r++) {
       if (flags.buffer().getInt(flags.at() + 4 * r) == 0) {
         continue;
@@ -284,7 +315,7 @@ final class CpuLane implements Lane {
       for (int i = 0; i < rows; i++) {
         kernels.update(
             rule,
-            rates[replicaFrom + r],
+            rate.buffer().getFloat(rate.at() + 4 * r),
             w.buffer(),
             w.at() + i * 4 * weights.stride(),
             g.buffer(),
@@ -300,7 +331,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void widen(Matrix narrow, Matrix wide) {
-    requireSameShape("widen", narrow, wide);
+    OperandShapes.widen(narrow, wide);
     for (int r = 0; r < narrow.replicas(); r++) {
       Span in = span(narrow, r);
       Span out = span(wide, r);
@@ -316,7 +347,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void narrow(Matrix wide, Matrix narrow) {
-    requireSameShape("narrow", wide, narrow);
+    OperandShapes.narrow(wide, narrow);
     for (int r = 0; r < wide.replicas(); r++) {
       Span in = span(wide, r);
       Span out = span(narrow, r);
@@ -339,7 +370,7 @@ final class CpuLane implements Lane {
       Matrix offset,
       double sign,
       Matrix out) {
-    require(vectors.columns() == out.columns(), "combine", vectors, out);
+    OperandShapes.combine(vectors, terms, indices, coefficients, offset, out);
     boolean wide = out.data().type() == ElementType.FLOAT64;
     int[] vectorsAt = new int[terms];
     double[] factors = new double[terms];
@@ -369,11 +400,7 @@ final class CpuLane implements Lane {
 
   @Override
   public void activateReferences(Activation activation, Matrix z, Matrix bias, Matrix knots) {
-    require(
-        knots.rows() == 3 * z.rows() && knots.columns() == z.columns(),
-        "activateReferences",
-        z,
-        knots);
+    OperandShapes.activateReferences(z, bias, knots);
     boolean tanh = activation == Activation.TANH;
     for (int r = 0; r < z.replicas(); r++) {
       Span in = span(z, r);
@@ -410,11 +437,10 @@ final class CpuLane implements Lane {
   @Override
   public void activateDifferences(
       Activation activation, Matrix z, Matrix knots, DeviceArray counts, long countsFrom) {
-    require(
-        knots.rows() == 3 && knots.columns() == z.columns() && z.replicas() == 1,
-        "activateDifferences",
-        z,
-        knots);
+    OperandShapes.activateDifferences(z, knots);
+    if (z.rows() == 0) {
+      return;
+    }
     Span rows = span(z, 0);
     Span at = span(knots, 0);
     Span out = array(counts, ElementType.INT32).span(countsFrom, z.rows() - 1);
@@ -434,13 +460,8 @@ final class CpuLane implements Lane {
 
   @Override
   public void probabilitySeeds(Matrix logits, Matrix seeds, Matrix scales) {
+    OperandShapes.probabilitySeeds(logits, seeds, scales);
     int classes = logits.columns();
-    require(
-        seeds.rows() == logits.rows() * (classes - 1) && seeds.columns() == classes,
-        "probabilitySeeds",
-        logits,
-        seeds);
-    requireColumn("probabilitySeeds", scales, logits.rows());
     double[] exponentials = new double[classes];
     double[] covariance = new double[classes * classes];
     double[] out = new double[(classes - 1) * classes];
@@ -513,36 +534,27 @@ final class CpuLane implements Lane {
   }
 
   @Override
-  public void groupDots(Matrix a, Matrix b, int group, Matrix out) {
-    requireSameShape("groupDots", a, b);
-    requireColumn("groupDots", out, a.rows() / group);
+  public void groupNorms(Matrix a, int group, Matrix scales, Matrix norms) {
+    OperandShapes.groupNorms(a, group, scales, norms);
     for (int r = 0; r < a.replicas(); r++) {
-      Span left = span(a, r);
-      Span right = span(b, r);
-      Span to = span(out, r);
-      for (int i = 0; i < out.rows(); i++) {
+      Span in = span(a, r);
+      Span by = scales == null ? null : span(scales, r);
+      Span out = span(norms, r);
+      for (int i = 0; i < norms.rows(); i++) {
         double sum = 0;
         for (int g = i * group; g < (i + 1) * group; g++) {
-          sum +=
-              kernels.dot(
-                  left.buffer(),
-                  left.at() + g * 4 * a.stride(),
-                  right.buffer(),
-                  right.at() + g * 4 * b.stride(),
-                  a.columns());
+          int row = in.at() + g * 4 * a.stride();
+          sum += kernels.dot(in.buffer(), row, in.buffer(), row, a.columns());
         }
-        to.buffer().putDouble(to.at() + i * 8 * out.stride(), sum);
+        double scale = by == null ? 1 : by.buffer().getDouble(by.at() + i * 8 * scales.stride());
+        out.buffer().putDouble(out.at() + i * 8 * norms.stride(), scale * Math.sqrt(sum));
       }
     }
   }
 
   @Override
   public void groupGrams(Matrix a, int group, Matrix grams) {
-    require(
-        grams.rows() * group == a.rows() && grams.columns() == group * group,
-        "groupGrams",
-        a,
-        grams);
+    OperandShapes.groupGrams(a, group, grams);
     for (int r = 0; r < a.replicas(); r++) {
       Span in = span(a, r);
       Span out = span(grams, r);
@@ -567,9 +579,8 @@ final class CpuLane implements Lane {
 
   @Override
   public void probabilityNorms(Matrix logits, Matrix grams, int[] regions, Matrix norms) {
+    OperandShapes.probabilityNorms(logits, grams, regions, norms);
     int classes = logits.columns();
-    require(grams.columns() == classes * classes, "probabilityNorms", logits, grams);
-    requireColumn("probabilityNorms", norms, logits.rows());
     Span in = span(logits, 0);
     Span gram = span(grams, 0);
     Span out = span(norms, 0);
@@ -625,6 +636,48 @@ final class CpuLane implements Lane {
     return Math.sqrt(Math.max(0, total + weight * squaredMean));
   }
 
+  @Override
+  public void hashPatterns(
+      Activation activation, Matrix z, Matrix bias, long firstUnit, DeviceArray hashes, long from) {
+    OperandShapes.hashPatterns(z, bias);
+    long[] keys = new long[z.columns()];
+    Arrays.setAll(keys, j -> PatternHash.key(firstUnit + j));
+    Span in = span(z, 0);
+    Span add = bias == null ? null : span(bias, 0);
+    Span out = array(hashes, ElementType.INT64).span(from, z.rows());
+    for (int i = 0; i < z.rows(); i++) {
+      int row = in.at() + i * 4 * z.stride();
+      long hash = out.buffer().getLong(out.at() + 8 * i);
+      for (int j = 0; j < keys.length; j++) {
+        float value = in.buffer().getFloat(row + 4 * j);
+        if (add != null) {
+          value += add.buffer().getFloat(add.at() + 4 * j);
+        }
+        hash += activation.code(value) * keys[j];
+      }
+      out.buffer().putLong(out.at() + 8 * i, hash);
+    }
+  }
+
+  @Override
+  public void countPatterns(DeviceArray hashes, long from, int count, DeviceArray out, long at) {
+    long[] sorted = new long[count];
+    Span in = array(hashes, ElementType.INT64).span(from, count);
+    long runs = count == 0 ? 0 : 1;
+    for (int i = 0; i < count; i++) {
+      sorted[i] = in.buffer().getLong(in.at() + 8 * i);
+      runs += i > 0 && sorted[i] != sorted[i - 1] ? 1 : 0;
+    }
+    Arrays.sort(sorted);
+    long distinct = count == 0 ? 0 : 1;
+    for (int i = 1; i < count; i++) {
+      distinct += sorted[i] != sorted[i - 1] ? 1 : 0;
+    }
+    Span to = array(out, ElementType.INT64).span(at, 2);
+    to.buffer().putLong(to.at(), distinct);
+    to.buffer().putLong(to.at() + 8, runs);
+  }
+
   private static CpuArray array(DeviceArray array, ElementType type) {
     if (array.type() != type) {
       throw new IllegalArgumentException("expected %s, found %s".formatted(type, array.type()));
@@ -665,39 +718,5 @@ final class CpuLane implements Lane {
       }
     }
     return Matrix.paddedColumns(columns);
-  }
-
-  private static void requireSameShape(String operation, Matrix a, Matrix b) {
-    require(
-        a.rows() == b.rows() && a.columns() == b.columns() && a.replicas() == b.replicas(),
-        operation,
-        a,
-        b);
-  }
-
-  private static void requireRow(String operation, Matrix row, Matrix like) {
-    require(
-        row.rows() == 1 && row.columns() == like.columns() && row.replicas() == like.replicas(),
-        operation,
-        row,
-        like);
-  }
-
-  private static void requireColumn(String operation, Matrix column, int rows) {
-    if (column.rows() != rows || column.columns() != 1) {
-      throw new IllegalArgumentException(
-          "%s: expected %d × 1, found %d × %d"
-              .formatted(operation, rows, column.rows(), column.columns()));
-    }
-  }
-
-  private static void require(boolean fits, String operation, Matrix... operands) {
-    if (!fits) {
-      StringBuilder shapes = new StringBuilder(operation + ": shapes don't fit:");
-      for (Matrix m : operands) {
-        shapes.append(" %d × (%d × %d)".formatted(m.replicas(), m.rows(), m.columns()));
-      }
-      throw new IllegalArgumentException(shapes.toString());
-    }
   }
 }

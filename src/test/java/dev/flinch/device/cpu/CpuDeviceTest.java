@@ -205,13 +205,13 @@ class CpuDeviceTest {
     DeviceArray indices = scope.ints(4);
     device.upload(new int[] {-1, 8, 0, 9}, 0, indices, 0, 4);
     Matrix out = scope.matrix(2, 19);
-    lane(lane -> lane.gather(source, indices, 1, out));
+    lane(lane -> lane.gather(source, indices, 1, 0, out));
     assertArrayEquals(values(source, 0)[8], values(out, 0)[0]);
     assertArrayEquals(values(source, 0)[0], values(out, 0)[1]);
     for (int from : new int[] {0, 2}) {
       assertThrows(
           IllegalArgumentException.class,
-          () -> lane(lane -> lane.gather(source, indices, from, out)));
+          () -> lane(lane -> lane.gather(source, indices, from, 0, out)));
     }
   }
 
@@ -225,11 +225,13 @@ class CpuDeviceTest {
     device.upload(new float[] {1, Float.NaN, Float.POSITIVE_INFINITY}, 0, sums.data(), 0, 3);
     DeviceArray running = scope.ints(3);
     device.upload(new int[] {1, 1, 1}, 0, running, 0, 3);
+    DeviceArray rates = scope.floats(3);
+    device.upload(new float[] {1, 1, 1}, 0, rates, 0, 3);
     double[][] first = values(weights, 0);
     lane(
         lane -> {
           lane.haltNonFinite(sums, running, 0);
-          lane.update(OptimizerRule.SGD, new float[] {1, 1, 1}, running, 0, weights, gradient);
+          lane.update(OptimizerRule.SGD, rates, running, 0, weights, gradient);
         });
     assertFalse(Arrays.deepEquals(first, values(weights, 0)));
     assertTrue(Arrays.deepEquals(second, values(weights, 1)));
@@ -242,6 +244,7 @@ class CpuDeviceTest {
     Matrix b = scope.matrix(4, 5);
     Matrix bias = scope.matrix(1, 4);
     DeviceArray ints = scope.ints(3);
+    DeviceArray rates = scope.floats(1);
     for (Consumer<Lane> operation :
         Arrays.<Consumer<Lane>>asList(
             lane -> lane.gemm(false, a, false, b, 0, a),
@@ -250,9 +253,9 @@ class CpuDeviceTest {
             lane -> lane.scale(a, b, 1, a),
             lane -> lane.columnSums(a, bias),
             lane -> lane.probabilitySeeds(a, b, a),
-            lane -> lane.groupDots(a, b, 1, a),
-            lane -> lane.gather(a, ints, 0, b),
-            lane -> lane.update(OptimizerRule.ADAM, new float[1], ints, 0, a, a))) {
+            lane -> lane.groupNorms(a, 1, null, b),
+            lane -> lane.gather(a, ints, 0, 0, b),
+            lane -> lane.update(OptimizerRule.ADAM, rates, ints, 0, a, a))) {
       assertThrows(IllegalArgumentException.class, () -> lane(operation));
     }
     assertThrows(IllegalArgumentException.class, () -> Matrix.of(ints, 1, 1, 3));

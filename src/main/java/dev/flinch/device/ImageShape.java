@@ -1,4 +1,4 @@
-package dev.flinch.data;
+package dev.flinch.device;
 
 /** The shape of an image; its components are ordered {@code [channels][height][width]}. */
 public record ImageShape(int channels, int height, int width) {
