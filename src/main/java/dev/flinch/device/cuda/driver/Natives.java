@@ -1,0 +1,85 @@
+package dev.flinch.device.cuda.driver;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
+import java.util.Optional;
+import jcuda.JCudaVersion;
+
+/**
+ * JCuda's native libraries, which come in jars. Left alone, JCuda unpacks them to the machine's
+ * temporary folder under a fixed name and takes whatever stands there already; here they are
+ * unpacked to a folder of this user's, where {@code java.library.path} has Java look first.
+ */
+public final class Natives {
+  /** The system property for the folder of all that Flinch can make again. */
+  public static final String CACHE = "flinch.cache";
+
+  private Natives() {}
+
+  /**
+   * Where libraries are unpacked to: {@code natives} in the cache folder, if Java looks for
+   * libraries there.
+   */
+  public static Optional<Path> folder() {
+    String cache = System.getProperty(CACHE);
+    if (cache == null) {
+      return Optional.empty();
+    }
+    Path folder = Path.of(cache, "natives").toAbsolutePath();
+    return Arrays.stream(System.getProperty("java.library.path", "").split(":"))
+            .anyMatch(path -> Path.of(path).toAbsolutePath().equals(folder))
+        ? Optional.of(folder)
+        : Optional.empty();
+  }
+
+  /**
+   * Unpacks a library where that has not been done before; leaves it to JCuda where there is no
+   * folder for it.
+   *
+   * @param library such as JCudaDriver
+   */
+  public static void unpack(String library) throws IOException {
+    Optional<Path> folder = folder();
+    if (folder.isPresent()) {
+      Path file = folder.get().resolve(fileName(library));
+      if (!Files.exists(file)) {
+        replace(file, packed(library));
+      }
+    }
+  }
+
+  /** What a library's file is called. */
+  public static String fileName(String library) {
+    return "lib%s-%s-linux-x86_64.so".formatted(library, JCudaVersion.get());
+  }
+
+  /**
+   * A library as its jar has it.
+   *
+   * @throws IOException if there is none for this platform
+   */
+  public static byte[] packed(String library) throws IOException {
+    try (InputStream in = Natives.class.getResourceAsStream("/lib/" + fileName(library))) {
+      if (in == null) {
+        throw new IOException("there is no " + fileName(library) + " on the class path");
+      }
+      return in.readAllBytes();
+    }
+  }
+
+  /** Puts a file there, whole or not at all; who has the old one loaded keeps it. */
+  public static void replace(Path file, byte[] contents) throws IOException {
+    Files.createDirectories(file.getParent());
+    Path part = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
+    try {
+      Files.write(part, contents);
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+}
