@@ -1,8 +1,12 @@
 package dev.flinch;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.type;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -12,6 +16,9 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.device.cuda.CudaDevice;
+import dev.flinch.device.cuda.driver.CardDriver;
+import dev.flinch.device.cuda.emulator.EmulatedDriver;
 import dev.flinch.experiment.Devices;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,7 +53,7 @@ class FloorPlanTest {
         .layer("device")
         .definedBy("dev.flinch.device")
         .layer("makes")
-        .definedBy("dev.flinch.device.cpu", "dev.flinch.device.cuda")
+        .definedBy("dev.flinch.device.cpu", "dev.flinch.device.cuda..")
         .layer("base")
         .definedBy("dev.flinch.base")
         .whereLayer("cli")
@@ -82,6 +89,25 @@ class FloorPlanTest {
         .should()
         .dependOnClassesThat()
         .areAssignableTo(CpuDevice.class)
+        .check(PROGRAM);
+    for (Class<?> make : List.of(CudaDevice.class, CardDriver.class, EmulatedDriver.class)) {
+      noClasses()
+          .that(not(assignableTo(Devices.class)))
+          .and(not(type(make)))
+          .should()
+          .callConstructorWhere(target(owner(type(make))))
+          .check(PROGRAM);
+    }
+  }
+
+  @Test
+  void nvidiasLibrariesAreCalledInTwoPlaces() {
+    noClasses()
+        .that(not(resideInAPackage("dev.flinch.device.cuda.driver")))
+        .and(not(simpleName("Cublas")))
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("jcuda..")
         .check(PROGRAM);
   }
 

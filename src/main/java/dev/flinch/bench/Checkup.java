@@ -4,7 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.flinch.data.DataSets;
 import dev.flinch.device.Device;
 import dev.flinch.device.cpu.BlasLibrary;
-import dev.flinch.device.cuda.Gpu;
+import dev.flinch.device.cuda.driver.Cards;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -21,10 +21,11 @@ import java.util.stream.Stream;
  * @param memoryBytes of the machine
  * @param freeMemoryBytes not in use by anything
  * @param jdk version and maker of the JVM
- * @param device what computes, with the width of its vectors
- * @param blas what multiplies matrices
- * @param gemm its rate, all lanes together
- * @param gpu found or why not
+ * @param device what computes where nothing else is asked for, with what multiplies matrices on it,
+ *     and why
+ * @param blas what multiplies matrices on the CPU
+ * @param gemm the device's rate of matrix products, all lanes together
+ * @param cards NVIDIA's, or why there are none
  * @param dataSets all that Flinch knows
  * @param cache where downloads and unpacked libraries go
  * @param freeCacheBytes free disk there
@@ -39,7 +40,7 @@ public record Checkup(
     String device,
     BlasLibrary blas,
     GemmRate gemm,
-    Gpu gpu,
+    Cards cards,
     List<DataSets.Entry> dataSets,
     Path cache,
     long freeCacheBytes,
@@ -49,9 +50,11 @@ public record Checkup(
   /**
    * Looks around, and measures for a second or two.
    *
+   * @param choice the device, and why it is this one
    * @param cache where Flinch keeps what it can make again
    */
-  public static Checkup of(Device device, Path dataDirectory, Path cache) throws IOException {
+  public static Checkup of(Device device, String choice, Path dataDirectory, Path cache)
+      throws IOException {
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     List<String> cpuInfo = Files.exists(CPU_INFO) ? Files.readAllLines(CPU_INFO) : List.of();
     BlasLibrary blas = BlasLibrary.inUse();
@@ -61,10 +64,10 @@ public record Checkup(
         system.getTotalMemorySize(),
         system.getFreeMemorySize(),
         "%s (%s)".formatted(Runtime.version(), System.getProperty("java.vendor")),
-        device.description(),
+        choice,
         blas,
         GemmRate.measure(device, 8192, 200, 200),
-        Gpu.probe(cache.resolve("natives")),
+        Cards.find(),
         DataSets.list(dataDirectory),
         cache,
         Files.getFileStore(existing(cache)).getUsableSpace(),

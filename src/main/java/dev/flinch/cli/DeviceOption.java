@@ -9,18 +9,22 @@ import picocli.CommandLine.Option;
 final class DeviceOption {
   @Option(
       names = "--device",
-      paramLabel = "auto|cpu",
+      paramLabel = "DEVICE",
       defaultValue = "auto",
-      description = "What to compute on (${DEFAULT-VALUE}).")
+      description = {
+        "What to compute on (${DEFAULT-VALUE}): cpu; cuda, the first NVIDIA card, or cuda:1, the second;",
+        "emulator, a card in software, slow, for checking kernels;",
+        "auto, a card where there is one that Flinch's kernels run on, else the CPU."
+      })
   private String name;
 
   /** Opens the device, and says which it is where the choice was left to Flinch. */
   Device open(PrintWriter err) {
-    Device device = Devices.open(name);
+    Devices.Choice choice = Devices.choose(name);
     if (name.equals("auto")) {
-      err.println(Devices.choice(name, device));
+      err.println("Device: " + choice.description());
       err.flush();
     }
-    return device;
+    return choice.device();
   }
 }

@@ -4,6 +4,7 @@ import dev.flinch.base.Progress;
 import dev.flinch.bench.Checkup;
 import dev.flinch.data.DataSets;
 import dev.flinch.device.Device;
+import dev.flinch.device.cuda.driver.Natives;
 import dev.flinch.experiment.Devices;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -24,14 +25,15 @@ final class DoctorCommand extends Action<Checkup> {
 
   @Override
   Checkup work(Progress progress) throws Exception {
-    try (Device device = Devices.open("auto")) {
-      return Checkup.of(device, data.path(), cache());
+    Devices.Choice choice = Devices.choose("auto");
+    try (Device device = choice.device()) {
+      return Checkup.of(device, choice.description(), data.path(), cache());
     }
   }
 
   /** Where the launcher has libraries unpacked; beside the data where it didn't say. */
   private static Path cache() {
-    String chosen = System.getProperty("flinch.cache");
+    String chosen = System.getProperty(Natives.CACHE);
     return chosen == null ? DataSets.defaultDirectory().getParent() : Path.of(chosen);
   }
 
@@ -54,8 +56,11 @@ final class DoctorCommand extends Action<Checkup> {
     line(
         out,
         "GEMM",
-        "%.0f GFLOP/s (float32, %s, all cores)".formatted(c.gemm().gflops(), c.gemm().shape()));
-    line(out, "GPU", (c.gpu().found() ? "" : "none: ") + c.gpu().description());
+        "%.0f GFLOP/s (float32, %s, on the device)".formatted(c.gemm().gflops(), c.gemm().shape()));
+    line(
+        out,
+        c.cards().found().size() > 1 ? "GPUs" : "GPU",
+        (c.cards().found().isEmpty() ? "none: " : "") + c.cards().description());
     line(
         out,
         "data",

@@ -3,6 +3,9 @@ package dev.flinch.cli;
 import dev.flinch.base.RequestException;
 import dev.flinch.bench.WrongAnswerException;
 import dev.flinch.device.Activation;
+import dev.flinch.device.DeviceLostException;
+import dev.flinch.device.OutOfDeviceMemoryException;
+import dev.flinch.device.cuda.driver.DriverException;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
@@ -148,7 +151,11 @@ public final class Main implements Callable<Integer> {
   }
 
   private static String message(Exception failure) {
-    if (failure instanceof RequestException || failure instanceof WrongAnswerException) {
+    if (failure instanceof RequestException
+        || failure instanceof WrongAnswerException
+        || failure instanceof OutOfDeviceMemoryException
+        || failure instanceof DeviceLostException
+        || failure instanceof DriverException) {
       return failure.getMessage();
     }
     if (failure instanceof FileSystemException file && file.getReason() == null) {

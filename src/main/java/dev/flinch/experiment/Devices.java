@@ -2,36 +2,176 @@ package dev.flinch.experiment;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
+import dev.flinch.device.DeviceLostException;
+import dev.flinch.device.ElementType;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.OutOfDeviceMemoryException;
+import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.device.cuda.CudaDevice;
+import dev.flinch.device.cuda.driver.Card;
+import dev.flinch.device.cuda.driver.CardDriver;
+import dev.flinch.device.cuda.driver.Cards;
+import dev.flinch.device.cuda.driver.Driver;
+import dev.flinch.device.cuda.driver.DriverException;
+import dev.flinch.device.cuda.emulator.EmulatedDriver;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** The one place where a device is chosen and made. */
 public final class Devices {
+  /** What {@link #open} takes, for messages and help. */
+  public static final String NAMES = "auto, cpu, cuda, cuda:N, emulator";
+
+  private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,4}))?");
+
   private Devices() {}
+
+  /**
+   * A device, and why it is this one.
+   *
+   * @param device for the caller to close
+   * @param reason a clause
+   */
+  public record Choice(Device device, String reason) {
+    /** One line for people. */
+    public String description() {
+      return "%s (%s): %s".formatted(device.name(), device.description(), reason);
+    }
+  }
 
   /**
    * Opens a device for the caller to close.
    *
-   * @param name {@code cpu}; or {@code auto} for the fastest there is
-   * @throws RequestException for a device that there is not
+   * @param name {@code cpu}; {@code cuda} for the machine's first card, {@code cuda:1} for its
+   *     second one; {@code emulator} for a card in software, which is slow and checks everything;
+   *     or {@code auto} for the fastest there is: the first card that Flinch's kernels run on, else
+   *     the CPU
+   * @throws RequestException for a device that there is not, saying what is missing
    */
   public static Device open(String name) {
+    return choose(name).device();
+  }
+
+  /**
+   * Opens a device as {@link #open} does.
+   *
+   * @throws RequestException for a device that there is not, saying what is missing
+   */
+  public static Choice choose(String name) {
+    return choose(name, Cards::find, CardDriver::new);
+  }
+
+  /**
+   * @param search looks for cards, and is only asked where one may be wanted
+   * @param driver opens a card
+   */
+  static Choice choose(String name, Supplier<Cards> search, Function<Card, Driver> driver) {
+    Matcher cuda = CUDA.matcher(name);
+    if (cuda.matches()) {
+      int index = cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1));
+      return new Choice(card(name, index, search, driver), "asked for");
+    }
     return switch (name) {
-      case "auto", "cpu" -> new CpuDevice();
-      case "cuda" ->
-          throw new RequestException(
-              "device cuda: this version computes on the CPU alone; ask for cpu or auto");
+      case "auto" -> fastest(search, driver);
+      case "cpu" -> new Choice(new CpuDevice(), "asked for");
+      case "emulator" -> new Choice(new CudaDevice("emulator", new EmulatedDriver()), "asked for");
       default ->
           throw new RequestException(
-              "unknown device '%s': expected one of auto, cpu".formatted(name));
+              "unknown device '%s': expected one of %s".formatted(name, NAMES));
     };
   }
 
-  /** One line that says which device was taken, and why this one where {@code auto} was asked. */
-  public static String choice(String name, Device device) {
-    return "Device: %s (%s)%s"
-        .formatted(
-            device.name(),
-            device.description(),
-            name.equals("auto") ? ", the only kind that this version computes on" : "");
+  private static Choice fastest(Supplier<Cards> search, Function<Card, Driver> driver) {
+    List<String> reasons = new ArrayList<>();
+    try {
+      Cards cards = search.get();
+      if (cards.found().isEmpty()) {
+        reasons.add(cards.missing());
+      }
+      for (Card card : cards.found()) {
+        try {
+          return new Choice(
+              working(card.index() == 0 ? "cuda" : "cuda:" + card.index(), driver.apply(card)),
+              "the first card that Flinch's kernels run on");
+        } catch (DriverException | DeviceLostException | OutOfDeviceMemoryException e) {
+          reasons.add(e.getMessage());
+        }
+      }
+    } catch (DriverException | DeviceLostException e) {
+      reasons.add(e.getMessage());
+    }
+    return new Choice(new CpuDevice(), String.join("; ", reasons));
+  }
+
+  private static Device card(
+      String name, int index, Supplier<Cards> search, Function<Card, Driver> driver) {
+    try {
+      Cards cards = search.get();
+      if (cards.found().isEmpty()) {
+        throw new RequestException(
+            "device %s: %s; ask for cpu or auto to do without".formatted(name, cards.missing()));
+      }
+      if (index >= cards.found().size()) {
+        throw new RequestException(
+            "device %s: there is no card %d; expected one of these:\n  %s"
+                .formatted(
+                    name,
+                    index,
+                    cards.found().stream()
+                        .map(Card::description)
+                        .collect(Collectors.joining("\n  "))));
+      }
+      return working(name, driver.apply(cards.found().get(index)));
+    } catch (DriverException | DeviceLostException | OutOfDeviceMemoryException e) {
+      throw new RequestException("device %s: %s".formatted(name, e.getMessage()), e);
+    }
+  }
+
+  /** A device that has carried out a kernel and given its result back. */
+  private static Device working(String name, Driver driver) {
+    Device device;
+    try {
+      device = new CudaDevice(name, driver);
+    } catch (RuntimeException e) {
+      throw closing(driver, e);
+    }
+    try {
+      requireWorking(device);
+      return device;
+    } catch (RuntimeException e) {
+      throw closing(device, e);
+    }
+  }
+
+  private static RuntimeException closing(AutoCloseable opened, RuntimeException failure) {
+    try {
+      opened.close();
+    } catch (Exception e) {
+      failure.addSuppressed(e);
+    }
+    return failure;
+  }
+
+  private static void requireWorking(Device device) {
+    float[] value = {1.5f};
+    double[] found = new double[1];
+    try (Scope scope = new Scope(device)) {
+      Matrix narrow = Matrix.of(scope.floats(1), 0, 1, 1);
+      Matrix wide = Matrix.of(scope.allocate(ElementType.FLOAT64, 1), 0, 1, 1);
+      device.upload(value, 0, narrow.data(), 0, 1);
+      device.run(1, (lane, task) -> lane.widen(narrow, wide));
+      device.download(wide.data(), 0, found, 0, 1);
+    }
+    if (found[0] != value[0]) {
+      throw new DriverException(
+          "%s: a kernel that copies one number gave %s for %s"
+              .formatted(device.description(), found[0], value[0]));
+    }
   }
 }

@@ -19,6 +19,7 @@ import java.util.stream.Stream;
  * @param networkSeeds one network each
  * @param openblasCoretype what the environment makes OpenBLAS take the processor for, where it does
  * @param dataChecksums SHA-256 of every data file
+ * @param deviceDescription with what multiplies matrices on it; on a card, which kernels too
  * @param stacks how many networks were trained together, a number for each stack
  * @param started when this process began, UTC
  * @param finished when the run was done; null while it is not
@@ -70,6 +71,27 @@ record Provenance(
         null,
         null,
         null);
+  }
+
+  /** The same with other stacks, where those could not be held in the device's memory. */
+  Provenance with(List<Integer> otherStacks) {
+    return new Provenance(
+        flinch,
+        seed,
+        networkSeeds,
+        device,
+        deviceDescription,
+        java,
+        os,
+        processors,
+        openblasCoretype,
+        dataset,
+        dataChecksums,
+        otherStacks,
+        started,
+        finished,
+        seconds,
+        interrupted);
   }
 
   static String time() {

@@ -263,6 +263,21 @@ final class RunFolder implements AutoCloseable {
     }
   }
 
+  /**
+   * Deletes files, where they are.
+   *
+   * @throws RequestException if one cannot be deleted
+   */
+  void delete(List<Path> files) {
+    for (Path file : files) {
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException e) {
+        throw cannotWrite(file, reason(e), "check the folder's permissions", e);
+      }
+    }
+  }
+
   private String remedy() {
     return Files.exists(path.resolve(PROVENANCE))
         ? path + " holds all work up to the last checkpoint: make room, then go on with --resume"

@@ -6,6 +6,8 @@ import dev.flinch.base.RequestException;
 import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
+import dev.flinch.device.DeviceLostException;
+import dev.flinch.device.OutOfDeviceMemoryException;
 import dev.flinch.device.Scope;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Labels;
@@ -36,6 +38,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Carries out a configuration: trains its networks a stack at a time, measures them, and keeps
@@ -43,12 +47,14 @@ import java.util.stream.IntStream;
  * checkpoint and ends with the same bytes as one that was not, {@code provenance.json} aside.
  */
 public final class Study {
+  private static final Logger LOG = LoggerFactory.getLogger(Study.class);
+
   private final Configuration configuration;
   private final Device device;
   private final StudyData data;
   private final Progress progress;
   private final RunFolder folder;
-  private final Provenance provenance;
+  private Provenance provenance;
   private final Map<String, Double> seconds = new LinkedHashMap<>();
   private long lapStarted;
 
@@ -78,7 +84,9 @@ public final class Study {
    * @param resume go on from the last checkpoint; a finished run is left as it is
    * @throws RequestException if the configuration asks more than the data or the memory has, the
    *     folder is not as said above, or it cannot be written; nothing is written unless the request
-   *     can be carried out
+   *     can be carried out, as far as can be told before the device's memory is full
+   * @throws DeviceLostException if the device no longer answers; the run can go on from its last
+   *     checkpoint in another process
    */
   public static StudyResult run(
       Configuration configuration,
@@ -233,8 +241,15 @@ public final class Study {
 
   private StudyResult complete() {
     folder.write(provenance);
+    try {
+      trainAndMeasure();
+    } catch (DeviceLostException e) {
+      throw new DeviceLostException(
+          "%s%n%s holds all work up to the last checkpoint: go on with --resume once the device answers again, or on another --device"
+              .formatted(e.getMessage(), folder.path()),
+          e);
+    }
     List<Stack> stacks = stacks();
-    trainAndMeasure(stacks);
     Map<String, Network> networks = new LinkedHashMap<>();
     List<NetworkResult> results = new ArrayList<>();
     Map<String, List<EpochRecord>> histories = new LinkedHashMap<>();
@@ -281,7 +296,7 @@ public final class Study {
   }
 
   /** Does what is not done yet; each finished stack leaves its file in the folder. */
-  private void trainAndMeasure(List<Stack> stacks) {
+  private void trainAndMeasure() {
     Checkpoint begun =
         Files.exists(folder.checkpoint()) ? Checkpoint.read(folder.checkpoint()) : null;
     LabelledImages validation = data.splits().validation();
@@ -290,13 +305,56 @@ public final class Study {
         DeviceExamples held =
             validation.count() > 0 ? new DeviceExamples(device, validation) : null) {
       lap("data");
-      for (int i = 0; i < stacks.size(); i++) {
-        if (!Files.exists(folder.finished(i))) {
+      for (int i = 0; i < provenance.stacks().size(); i++) {
+        while (!Files.exists(folder.finished(i))) {
           Checkpoint from = begun != null && begun.stack() == i ? begun : null;
-          new StackWork(i, stacks.get(i), train, test, held).complete(from);
+          try {
+            new StackWork(i, stacks().get(i), train, test, held).complete(from);
+          } catch (OutOfDeviceMemoryException e) {
+            split(i, e);
+            begun = null;
+          }
         }
       }
+    } catch (OutOfDeviceMemoryException e) {
+      throw new RequestException(
+          "the images don't fit into the device's memory: %s; ask for fewer (data.train, data.test), or for another --device"
+              .formatted(e.getMessage()),
+          e);
     }
+  }
+
+  /**
+   * Makes two stacks of one that the device has no memory for. Its networks are trained again from
+   * the start, as are those of later stacks that were finished, since the numbers of these change;
+   * they end with the same bits. Files go before the provenance changes, so that whoever resumes
+   * never finds those of other stacks.
+   */
+  private void split(int index, OutOfDeviceMemoryException reason) {
+    List<Integer> sizes = provenance.stacks();
+    int size = sizes.get(index);
+    Stack stack = stacks().get(index);
+    if (size == 1) {
+      throw new RequestException(
+          "network %s doesn't fit into the device's memory by itself: training takes about %,d bytes beside the images, measuring some too, and %s; ask for a smaller network or training.batchSize, or for another --device"
+              .formatted(
+                  stack.replicas().get(0).id(),
+                  bytes(configuration, data, architecture(stack, data)),
+                  reason.getMessage()),
+          reason);
+    }
+    List<Path> stale = new ArrayList<>(List.of(folder.checkpoint()));
+    for (int i = index + 1; i < sizes.size(); i++) {
+      stale.add(folder.finished(i));
+    }
+    folder.delete(stale);
+    List<Integer> smaller = new ArrayList<>(sizes);
+    smaller.set(index, size / 2);
+    smaller.add(index + 1, size - size / 2);
+    provenance = provenance.with(smaller);
+    folder.write(provenance.with(null, seconds, provenance.interrupted()));
+    LOG.info(
+        "{}: {} networks at once don't fit, going on with {}", reason.getMessage(), size, size / 2);
   }
 
   /** The training and measuring of one stack. */

@@ -1,15 +1,11 @@
 package dev.flinch.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.device.cpu.BlasLibrary;
-import dev.flinch.device.cuda.Gpu;
-import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class CheckupTest {
   private static BlasLibrary blas(String kernels, String forced) {
@@ -24,12 +20,5 @@ class CheckupTest {
     assertEquals(List.of(), Checkup.advice(blas("Haswell", null), false));
     assertEquals(List.of(), Checkup.advice(blas("SkylakeX", "SkylakeX"), true));
     assertEquals(List.of(), Checkup.advice(blas("Cooperlake", null), true));
-  }
-
-  @Test
-  void aGpuCanBeLookedForTwice(@TempDir Path folder) {
-    Gpu first = Gpu.probe(folder.resolve("natives"));
-    assertFalse(first.description().isBlank());
-    assertEquals(first, Gpu.probe(folder.resolve("natives")));
   }
 }

@@ -13,6 +13,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.data.DataSet;
+import dev.flinch.device.Device;
+import dev.flinch.device.DeviceLostException;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
@@ -425,6 +427,147 @@ class StudyTest {
         () -> Study.run(study, device, shared, folder, false, interruptAt(50), 1));
     run(folder, true, Progress.NONE);
     assertEquals(NETWORKS, json(folder.resolve("provenance.json")).path("stacks").size());
+    assertSameAsUndisturbed(folder);
+  }
+
+  private static void runOn(
+      Device device, Path folder, boolean resume, Progress progress, String... overrides) {
+    Study.run(
+        Configuration.load(smallFile, List.of(overrides)),
+        device,
+        shared,
+        folder,
+        resume,
+        progress);
+  }
+
+  private static List<Integer> stacks(Path folder) throws IOException {
+    List<Integer> sizes = new ArrayList<>();
+    json(folder.resolve("provenance.json")).path("stacks").forEach(s -> sizes.add(s.asInt()));
+    return sizes;
+  }
+
+  /** A study whose training takes most of the memory: 1.2 million bytes for each network. */
+  private static final String[] LARGE_BATCHES = {
+    "data.train=400", "training.batchSize=400", "measures={}"
+  };
+
+  private static void assertSameFiles(Path expected, Path found) throws IOException {
+    SortedMap<String, byte[]> files = files(found);
+    files(expected).forEach((name, bytes) -> assertArrayEquals(bytes, files.get(name), name));
+  }
+
+  /** Progress that throws at the third report after a run's first stack was finished. */
+  private static Progress interruptInTheSecondStack(Path folder) {
+    AtomicInteger reports = new AtomicInteger();
+    return (task, done, total) -> {
+      if (Files.exists(folder.resolve("finished-0.safetensors"))
+          && reports.incrementAndGet() == 3) {
+        throw new Interruption();
+      }
+    };
+  }
+
+  @ParameterizedTest
+  @CsvSource({"9, '4,4'", "6, '2,2,2,2'", "3.5, '1,1,1,1,1,1,1,1'"})
+  void stacksThatDontFitTheMemoryAreSplitWithTheSameResults(double megabytes, String stacks)
+      throws IOException {
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, LARGE_BATCHES);
+    Path folder = temporary.resolve("small");
+    Device small = FailingDevice.withMemory(device, (long) (1e6 * megabytes));
+    runOn(small, folder, false, Progress.NONE, LARGE_BATCHES);
+    assertEquals("[" + stacks.replace(",", ", ") + "]", stacks(folder).toString());
+    assertSameFiles(whole, folder);
+  }
+
+  @Test
+  void theStacksThatDidFitAreWrittenDownAndResumed() throws IOException {
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, LARGE_BATCHES);
+    Path folder = temporary.resolve("small");
+    Device small = FailingDevice.withMemory(device, 3_500_000);
+    assertThrows(
+        Interruption.class, () -> runOn(small, folder, false, interruptAt(7), LARGE_BATCHES));
+    List<Integer> split = stacks(folder);
+    assertEquals(List.of(1, 1, 2, 4), split);
+    assertEquals(0, device.liveBytes());
+    run(folder, true, Progress.NONE, LARGE_BATCHES);
+    assertEquals(split, stacks(folder));
+    assertSameFiles(whole, folder);
+  }
+
+  @Test
+  void aRunGoesOnWithLessMemoryThanItBeganWith() throws IOException {
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, LARGE_BATCHES);
+    Path folder = temporary.resolve("small");
+    assertThrows(
+        Interruption.class,
+        () -> run(folder, false, interruptInTheSecondStack(folder), LARGE_BATCHES));
+    assertTrue(Files.exists(folder.resolve("checkpoint.safetensors")));
+    assertTrue(Files.exists(folder.resolve("finished-0.safetensors")));
+    Device small = FailingDevice.withMemory(device, 3_500_000);
+    runOn(small, folder, true, Progress.NONE, LARGE_BATCHES);
+    assertEquals(List.of(4, 1, 1, 1, 1), stacks(folder));
+    assertSameFiles(whole, folder);
+  }
+
+  @Test
+  void finishedStacksThatChangeTheirNumbersAreNotMistakenForOthers() throws IOException {
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, LARGE_BATCHES);
+    Path folder = temporary.resolve("small");
+    assertThrows(
+        Interruption.class,
+        () -> run(folder, false, interruptInTheSecondStack(folder), LARGE_BATCHES));
+    // As after deleting a damaged file, which the program then asks for.
+    Files.move(folder.resolve("finished-0.safetensors"), folder.resolve("finished-1.safetensors"));
+    Device small = FailingDevice.withMemory(device, 3_500_000);
+    runOn(small, folder, true, Progress.NONE, LARGE_BATCHES);
+    assertSameFiles(whole, folder);
+  }
+
+  @Test
+  void whatDoesntFitByItselfIsRefusedWithWhatItNeedsAndWhatThereIs() {
+    Device smaller = FailingDevice.withMemory(device, 2_500_000);
+    String message =
+        assertThrows(
+                RequestException.class,
+                () ->
+                    runOn(
+                        smaller, temporary.resolve("smaller"), false, Progress.NONE, LARGE_BATCHES))
+            .getMessage();
+    assertTrue(
+        message.matches(
+            "network 2x8-true-s1 doesn't fit .*training takes about 1,[0-9,]+ bytes .* bytes of memory needed, .* bytes free; .*"),
+        message);
+    Device none = FailingDevice.withMemory(device, 1000);
+    message =
+        assertThrows(
+                RequestException.class,
+                () -> runOn(none, temporary.resolve("none"), false, Progress.NONE))
+            .getMessage();
+    assertTrue(message.startsWith("the images don't fit"), message);
+    assertEquals(0, device.liveBytes());
+  }
+
+  @Test
+  void aLostDeviceLeavesACheckpointThatAnotherGoesOnFrom() throws IOException {
+    Path folder = temporary.resolve("lost");
+    String message;
+    // A device of its own: what a lost one holds is nobody's to free.
+    try (CpuDevice own = new CpuDevice(2)) {
+      Device lost = FailingDevice.lostAfter(own, 60);
+      message =
+          assertThrows(DeviceLostException.class, () -> runOn(lost, folder, false, Progress.NONE))
+              .getMessage();
+    }
+    assertTrue(message.startsWith("small card: fell off the bus"), message);
+    assertTrue(message.contains(folder + " holds all work up to the last checkpoint"), message);
+    assertTrue(message.contains("--resume"), message);
+    assertTrue(Files.exists(folder.resolve("checkpoint.safetensors")));
+    run(folder, true, Progress.NONE);
     assertSameAsUndisturbed(folder);
   }
 
