@@ -1,0 +1,263 @@
+package dev.flinch.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.flinch.base.Progress;
+import dev.flinch.base.RandomStreams;
+import dev.flinch.base.RandomStreams.Purpose;
+import dev.flinch.data.LabelledImages;
+import dev.flinch.device.Activation;
+import dev.flinch.device.Device;
+import dev.flinch.device.ImageShape;
+import dev.flinch.device.Matrix;
+import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.Scope;
+import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkStack;
+import dev.flinch.reference.RandomNetworks;
+import dev.flinch.sensitivity.Jacobian;
+import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.sensitivity.TrajectoryMeasures;
+import dev.flinch.sensitivity.Transitions;
+import dev.flinch.training.DeviceExamples;
+import dev.flinch.training.Evaluation;
+import dev.flinch.training.Outcome;
+import dev.flinch.training.ReplicaSettings;
+import dev.flinch.training.StopRule;
+import dev.flinch.training.Trainer;
+import dev.flinch.training.TrainingSettings;
+import dev.flinch.trajectory.Ellipse;
+import dev.flinch.trajectory.Trajectory;
+import dev.flinch.trajectory.TranslationLoop;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Training, Jacobians and trajectories of small networks agree with the CPU device. */
+@Tag("cuda")
+class WholeRunsTest {
+  private static final Device CPU = new CpuDevice(1);
+  private static final Device CUDA = TestedDevice.open();
+  private static final ImageShape SHAPE = new ImageShape(1, 4, 7);
+
+  @AfterAll
+  static void noMemoryIsLeftBehind() {
+    assertEquals(0, CPU.liveBytes());
+    assertEquals(0, CUDA.liveBytes());
+    CPU.close();
+    CUDA.close();
+  }
+
+  private static LabelledImages images(int n) {
+    byte[][] pixels = new byte[n][SHAPE.size()];
+    int[] labels = new int[n];
+    for (int i = 0; i < n; i++) {
+      var stream = RandomStreams.stream(1, Purpose.BENCHMARK, 3, i);
+      stream.nextBytes(pixels[i]);
+      labels[i] = stream.nextInt(4);
+    }
+    return new LabelledImages("test images", SHAPE, 4, pixels, labels);
+  }
+
+  private static Network network(long seed, Activation activation, boolean biases) {
+    return RandomNetworks.network(seed, activation, biases, SHAPE.size(), 17, 33, 4);
+  }
+
+  /** The same device without its fused passes. */
+  private static Device composed(Device device) {
+    return (Device)
+        Proxy.newProxyInstance(
+            Device.class.getClassLoader(),
+            new Class<?>[] {Device.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("fused")) {
+                return Optional.empty();
+              }
+              try {
+                return method.invoke(device, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+
+  /** Loss sums of every step of every replica, and how training ended. */
+  private record Course(List<float[]> losses, List<Outcome> outcomes, Evaluation[] evaluations) {}
+
+  private static Course train(
+      Device device, OptimizerRule rule, List<Network> networks, double[] rates, int steps) {
+    LabelledImages images = images(83);
+    List<ReplicaSettings> replicas =
+        IntStream.range(0, rates.length)
+            .mapToObj(r -> new ReplicaSettings(r, rates[r], images.labels()))
+            .toList();
+    // 83 examples in batches of 40, 40 and 3.
+    TrainingSettings settings =
+        new TrainingSettings(rule, 40, 0.1, 20, new StopRule(0, steps, Double.POSITIVE_INFINITY));
+    List<float[]> losses = new ArrayList<>();
+    try (DeviceExamples examples = new DeviceExamples(device, images);
+        NetworkStack stack = new NetworkStack(device, networks);
+        Trainer trainer = new Trainer(stack, examples, settings, replicas)) {
+      int n = networks.size();
+      while (!trainer.done()) {
+        int step = (int) (trainer.steps() % trainer.stepsPerEpoch());
+        trainer.step();
+        float[] epoch = trainer.state().arrays().get("epoch.losses");
+        losses.add(Arrays.copyOfRange(epoch, step * n, (step + 1) * n));
+      }
+      return new Course(losses, trainer.state().outcomes(), Evaluation.of(stack, examples));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(OptimizerRule.class)
+  void lossesOfTheFirstHundredStepsAreTheCpus(OptimizerRule rule) {
+    double rate = rule == OptimizerRule.SGD ? 0.05 : 0.003;
+    double[] rates = {rate, rate / 3};
+    Activation activation = Activation.values()[rule.ordinal()];
+    boolean biases = rule.ordinal() % 2 == 0;
+    List<Network> networks =
+        List.of(network(1, activation, biases), network(2, activation, biases));
+    Course expected = train(CPU, rule, networks, rates, 100);
+    Course actual = train(CUDA, rule, networks, rates, 100);
+    assertEquals(100, actual.losses().size());
+    for (int step = 0; step < 100; step++) {
+      float[] losses = expected.losses().get(step);
+      for (int r = 0; r < losses.length; r++) {
+        String what = "%s, step %d, replica %d".formatted(rule, step, r);
+        assertEquals(losses[r], actual.losses().get(step)[r], 1e-3 * losses[r], what);
+      }
+    }
+    for (int r = 0; r < rates.length; r++) {
+      double loss = expected.evaluations()[r].crossEntropy();
+      assertEquals(loss, actual.evaluations()[r].crossEntropy(), 1e-3 * loss);
+    }
+  }
+
+  @Test
+  void aReplicaThatDivergesLeavesTheBitsOfItsNeighboursAlone() {
+    List<Network> networks =
+        IntStream.range(0, 3).mapToObj(r -> network(r, Activation.RELU, false)).toList();
+    Course calm = train(CUDA, OptimizerRule.SGD, networks, new double[] {0.05, 0.05, 0.05}, 12);
+    Course wild = train(CUDA, OptimizerRule.SGD, networks, new double[] {0.05, 1e30, 0.05}, 12);
+    assertEquals(List.of(Outcome.COMPLETED, Outcome.DIVERGED, Outcome.COMPLETED), wild.outcomes());
+    for (int step = 0; step < 12; step++) {
+      assertEquals(calm.losses().get(step)[0], wild.losses().get(step)[0]);
+      assertEquals(calm.losses().get(step)[2], wild.losses().get(step)[2]);
+    }
+  }
+
+  @Test
+  void theSameRunGivesTheSameBits() {
+    List<Network> networks = List.of(network(7, Activation.HARD_SIGMOID, true));
+    Course once = train(CUDA, OptimizerRule.ADAM, networks, new double[] {0.01}, 7);
+    Course again = train(CUDA, OptimizerRule.ADAM, networks, new double[] {0.01}, 7);
+    for (int step = 0; step < 7; step++) {
+      assertArrayEquals(once.losses().get(step), again.losses().get(step));
+    }
+  }
+
+  private static JacobianNorms[] norms(Device device, List<Network> networks, Jacobian jacobian) {
+    int n = 67;
+    int d = networks.get(0).architecture().inputs();
+    float[] inputs = RandomNetworks.inputs(3, n, d);
+    try (Scope scope = new Scope(device);
+        NetworkStack stack = new NetworkStack(device, networks)) {
+      Matrix x = Matrix.of(scope.floats((long) n * d), 0, n, d);
+      device.upload(inputs, 0, x.data(), 0, n * d);
+      return JacobianNorms.at(stack, x, jacobian, Progress.NONE);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void jacobianNormsAreTheCpusAtEveryPoint(Activation activation) {
+    List<Network> networks = List.of(network(1, activation, true), network(2, activation, true));
+    for (Jacobian jacobian : Jacobian.values()) {
+      JacobianNorms[] expected = norms(CPU, networks, jacobian);
+      for (Device device : List.of(CUDA, composed(CUDA))) {
+        JacobianNorms[] actual = norms(device, networks, jacobian);
+        for (int r = 0; r < networks.size(); r++) {
+          double[] points = expected[r].points();
+          for (int i = 0; i < points.length; i++) {
+            assertEquals(points[i], actual[r].points()[i], 1e-4 * points[i], jacobian + " " + i);
+          }
+        }
+      }
+    }
+  }
+
+  private static List<Trajectory> trajectories() {
+    return List.of(
+        Ellipse.random(SHAPE.size(), 5), new TranslationLoop(SHAPE, images(1).normalised(0)));
+  }
+
+  private static void assertAgree(Transitions expected, Transitions actual, String what) {
+    assertEquals(expected.total(), actual.total(), 1 + 0.002 * expected.total(), what);
+    assertEquals(expected.regions(), actual.regions(), 1 + 0.002 * expected.regions(), what);
+    assertEquals(actual.total(), Arrays.stream(actual.perLayer()).sum(), what);
+    assertEquals(actual.total(), Arrays.stream(actual.perBin()).sum(), what);
+    for (int bin = 0; bin < actual.perBin().length; bin++) {
+      assertEquals(
+          expected.perBin()[bin], actual.perBin()[bin], 1 + 0.002 * expected.total(), what);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void transitionsAreTheCpusInTotalAndInEveryBin(Activation activation) {
+    Network network = network(4, activation, true);
+    for (Trajectory trajectory : trajectories()) {
+      Transitions expected = transitions(CPU, network, trajectory);
+      assertTrue(expected.total() > 20, "too few transitions to tell: " + expected);
+      for (Device device : List.of(CUDA, composed(CUDA))) {
+        Transitions actual = transitions(device, network, trajectory);
+        assertAgree(expected, actual, activation + " " + trajectory.kind());
+      }
+    }
+  }
+
+  private static Transitions transitions(Device device, Network network, Trajectory trajectory) {
+    try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
+      return Transitions.along(stack, trajectory, 2001, 7, Progress.NONE)[0];
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Activation.class,
+      names = {"RELU", "HARD_TANH", "TANH"})
+  void bothMeasuresAlongATrajectoryAreTheCpus(Activation activation) {
+    Network network = network(6, activation, false);
+    for (Trajectory trajectory : trajectories()) {
+      TrajectoryMeasures expected = measures(CPU, network, trajectory);
+      TrajectoryMeasures actual = measures(CUDA, network, trajectory);
+      String what = activation + " " + trajectory.kind();
+      assertAgree(expected.transitions(), actual.transitions(), what);
+      assertEquals(expected.norms().mean(), actual.norms().mean(), 1e-4 * expected.norms().mean());
+      for (int bin = 0; bin < 5; bin++) {
+        double norm = expected.norms().perBin()[bin];
+        assertEquals(norm, actual.norms().perBin()[bin], 1e-4 * norm, what + ", bin " + bin);
+      }
+    }
+  }
+
+  private static TrajectoryMeasures measures(
+      Device device, Network network, Trajectory trajectory) {
+    try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
+      return TrajectoryMeasures.along(stack, trajectory, 501, 5, Progress.NONE)[0];
+    }
+  }
+}
