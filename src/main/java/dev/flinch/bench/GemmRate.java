@@ -31,15 +31,17 @@ public record GemmRate(String shape, double gflops) {
       Matrix[] results = new Matrix[lanes];
       Arrays.setAll(results, lane -> scope.matrix(m, n));
       Products products =
-          times ->
-              device.run(
-                  lanes,
-                  (lane, task) -> {
-                    Matrix[] xw = operands[lane.index()];
-                    for (int i = 0; i < times; i++) {
-                      lane.gemm(false, xw[0], true, xw[1], 0, results[lane.index()]);
-                    }
-                  });
+          times -> {
+            device.run(
+                lanes,
+                (lane, task) -> {
+                  Matrix[] xw = operands[lane.index()];
+                  for (int i = 0; i < times; i++) {
+                    lane.gemm(false, xw[0], true, xw[1], 0, results[lane.index()]);
+                  }
+                });
+            device.finish();
+          };
       products.run(1);
       double once = seconds(() -> products.run(1));
       int times = (int) Math.max(1, SECONDS_PER_TIMING / once);

@@ -69,6 +69,9 @@ public interface Device extends AutoCloseable {
    */
   void run(int tasks, Task body);
 
+  /** Waits until all work given so far is done, for those who time it. */
+  void finish();
+
   /**
    * Tasks to be run many times, always as {@link #run} would run them now: with the same operations
    * on the same matrices, whose values may change in between. A device may prepare them once.

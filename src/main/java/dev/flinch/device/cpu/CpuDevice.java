@@ -92,6 +92,11 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public void finish() {
+    // Work is done where it is given.
+  }
+
+  @Override
   public Repetition repetition(int tasks, Task body) {
     return new Repetition() {
       @Override

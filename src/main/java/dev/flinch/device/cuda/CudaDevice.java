@@ -30,6 +30,7 @@ public final class CudaDevice implements Device {
   private final Driver driver;
   private final AtomicLong liveBytes = new AtomicLong();
   private final Driver.Stream compute;
+  private final Waiting waiting;
   private final Copies copies;
   private final KernelLibrary kernels;
   private final ArgumentRing ring;
@@ -47,7 +48,7 @@ public final class CudaDevice implements Device {
     this.name = name;
     this.driver = driver;
     driver.bind();
-    Waiting waiting =
+    this.waiting =
         new Waiting(driver, Duration.ofSeconds(Integer.getInteger(PATIENCE, DEFAULT_PATIENCE)));
     this.compute = driver.stream();
     this.copies = new Copies(driver, compute, waiting);
@@ -119,6 +120,12 @@ public final class CudaDevice implements Device {
     for (int task = 0; task < tasks; task++) {
       body.run(lane, task);
     }
+  }
+
+  @Override
+  public void finish() {
+    driver.bind();
+    waiting.forAll(compute);
   }
 
   @Override
