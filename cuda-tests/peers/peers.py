@@ -41,6 +41,7 @@ GEMM_FLOP, GEMM_PRODUCTS = 2 * 8192 * 200 * 200, 100  # one product, products ti
 BATCH, LEARNING_RATE, MOMENTUM = 256, 0.005, 0.9
 # Points per chunk: the fastest powers of two on two Zen 5 cores where threads don't spin (README.md).
 TRANSITION_CHUNK, JACOBIAN_CHUNK = 4096, 512
+NOT_BY_DEFAULT_ON_CPU = ["jacobian-trajectory-2^20-20x200", "epoch-128x20x200"]  # minutes a run, and gigabytes
 # What decides how fast the same PyTorch is on a CPU, so written beside every result.
 SETTINGS = "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_WAIT_POLICY"
 
@@ -148,6 +149,19 @@ def jacobian_norm(model, images, chunk):
     return torch.cat([jacobian(x).flatten(1).norm(dim=1) for x in images.split(chunk)]).mean().item()
 
 
+def trajectory_jacobian_norm(model, u, v, points, chunk):
+    """The same, at the points of u cos θ + v sin θ: a backward pass a class at every one of them."""
+    jacobian = vmap(jacrev(lambda x: torch.softmax(model(x), -1)))
+    axes = torch.stack([u, v])
+    total = torch.zeros((), dtype=torch.float64, device=u.device)
+    for start in range(0, points, chunk):
+        index = torch.arange(start, min(start + chunk, points), device=u.device, dtype=torch.float64)
+        theta = index * (2 * math.pi / points)
+        x = torch.stack([theta.cos(), theta.sin()], 1).to(u.dtype) @ axes
+        total += jacobian(x).flatten(1).norm(dim=1).sum(dtype=torch.float64)
+    return total.item() / points
+
+
 def momentum(model):
     return torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
 
@@ -195,6 +209,12 @@ def jacobian_job(depth, width):
     return job
 
 
+def trajectory_jacobian_job(data, device):
+    model = network(20, 200).requires_grad_(False).to(device)
+    u, v = torch.randn(2, INPUTS, device=device)
+    return lambda: trajectory_jacobian_norm(model, u, v, 2**20, JACOBIAN_CHUNK)
+
+
 def epoch_job(make, replicas=None):
     def job(data, device):
         model = make().to(device)
@@ -215,9 +235,11 @@ JOBS = {  # name: (job, what its value is)
     "transitions-2^20-20x200": (transitions_job, "transitions"),
     "jacobian-10k-20x200": (jacobian_job(20, 200), "mean norm"),
     "jacobian-10k-3x1000": (jacobian_job(3, 1000), "mean norm"),
+    "jacobian-trajectory-2^20-20x200": (trajectory_jacobian_job, "mean norm"),
     "epoch-20x200": (epoch_job(lambda: network(20, 200)), "mean loss"),
     "epoch-3x1000": (epoch_job(lambda: network(3, 1000)), "mean loss"),
     "epoch-8x5x100": (epoch_job(lambda: Ensemble(8, 5, 100), replicas=8), "mean loss"),
+    "epoch-128x20x200": (epoch_job(lambda: Ensemble(128, 20, 200), replicas=128), "mean loss"),
 }
 
 
@@ -285,6 +307,19 @@ def check(device):
             norms.append(torch.stack(rows).norm())
         compare(f"Jacobian norm, {depth}x{width}", found, torch.stack(norms).mean().item(), 1e-4)
 
+    points = 24
+    model = network(20, 200).requires_grad_(False).to(device)
+    u, v = torch.randn(2, INPUTS, device=device)
+    found = trajectory_jacobian_norm(model, u, v, points, 7)
+    model.double()
+    theta = torch.arange(points, dtype=torch.float64, device=device) * 2 * math.pi / points
+    norms = []
+    for x in (torch.outer(theta.cos(), u.double()) + torch.outer(theta.sin(), v.double())).requires_grad_():
+        probabilities = torch.softmax(model(x), -1)
+        rows = [torch.autograd.grad(p, x, retain_graph=True)[0] for p in probabilities]
+        norms.append(torch.stack(rows).norm())
+    compare("Jacobian norm along a trajectory, 20x200", found, torch.stack(norms).mean().item(), 1e-4)
+
     points = 5000
     model = network(20, 200).to(device)
     u, v = torch.randn(2, INPUTS, device=device)
@@ -347,7 +382,13 @@ def plain_epoch(weights, images, labels, order):
 def main():
     parser = argparse.ArgumentParser(description="The jobs of `flinch bench` in PyTorch.")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="holds mnist/*.gz; else random images of the same norm")
-    parser.add_argument("--job", nargs="+", choices=list(JOBS), default=list(JOBS), metavar="NAME", help=", ".join(JOBS))
+    parser.add_argument(
+        "--job",
+        nargs="+",
+        choices=list(JOBS),
+        metavar="NAME",
+        help=f"default: all, on a CPU all but {' and '.join(NOT_BY_DEFAULT_ON_CPU)}; {', '.join(JOBS)}",
+    )
     parser.add_argument("--repeats", type=int, default=3, help="timed runs after one warm-up (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -355,6 +396,9 @@ def main():
     arguments = parser.parse_args()
     if arguments.repeats < 1:
         parser.error(f"--repeats: expected 1 or more, found {arguments.repeats}")
+    if arguments.job is None:
+        skipped = NOT_BY_DEFAULT_ON_CPU if arguments.device == "cpu" else []
+        arguments.job = [name for name in JOBS if name not in skipped]
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error(f"--device cuda: PyTorch {torch.__version__} finds no CUDA device here")
     torch.set_num_threads(THREADS)
@@ -367,7 +411,8 @@ def main():
     except OSError as error:
         parser.error(f"--data-dir: expected MNIST's gzipped IDX files under {arguments.data_dir / 'mnist'}: {error}")
     result = {
-        "torch": torch.__version__,
+        "peer": "PyTorch",
+        "version": torch.__version__,
         "threads": torch.get_num_threads(),
         "blas": blas(device),
         "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
@@ -376,12 +421,12 @@ def main():
         "repeats": arguments.repeats,
         "jobs": [],
     }
-    print(f"PyTorch {result['torch']}, {result['threads']} threads, {result['blas']}, {result['data']} images", result["settings"])
-    print(f"{'job':26}{'seconds':>12}{'value':>16}")
+    print(f"PyTorch {result['version']}, {result['threads']} threads, {result['blas']}, {result['data']} images", result["settings"])
+    print(f"{'job':34}{'seconds':>12}{'value':>16}")
     for name in arguments.job:
         job = measure(name, data, device, arguments.repeats)
         result["jobs"].append(job)
-        print(f"{name:26}{job['seconds']:12.6f}{job['value']:16.6g} {job['unit']}", flush=True)
+        print(f"{name:34}{job['seconds']:12.6f}{job['value']:16.6g} {job['unit']}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 
