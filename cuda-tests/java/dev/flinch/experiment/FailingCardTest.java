@@ -1,6 +1,7 @@
 package dev.flinch.experiment;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,9 +18,11 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Studies on a card that breaks or hangs, which only the emulator can play. */
+@EnabledIf("dev.flinch.device.cuda.TestedDevice#isEmulated")
 @Tag("cuda")
 class FailingCardTest {
   private static final String STUDY =
@@ -50,11 +53,19 @@ class FailingCardTest {
   }
 
   private static void run(Path folder, boolean resume, Consumer<EmulatedDriver> fault) {
-    EmulatedDriver driver = new EmulatedDriver(75, 1L << 28, 2);
+    run(new EmulatedDriver(75, 1L << 28, 2), folder, resume, fault, List.of());
+  }
+
+  private static void run(
+      EmulatedDriver driver,
+      Path folder,
+      boolean resume,
+      Consumer<EmulatedDriver> fault,
+      List<String> changes) {
     try (Device device = new CudaDevice("emulator", driver)) {
       fault.accept(driver);
       Study.run(
-          Configuration.load(configuration, List.of()),
+          Configuration.load(configuration, changes),
           device,
           shared,
           folder,
@@ -97,5 +108,30 @@ class FailingCardTest {
     } finally {
       System.clearProperty(CudaDevice.PATIENCE);
     }
+  }
+
+  @Test
+  void aStackThatDoesNotFitTheCardIsSplitAndEndsWithTheSameBytes() throws IOException {
+    List<String> wide =
+        List.of(
+            "networks.shapes=[{\"depth\": 2, \"width\": 150}]",
+            "networks.seeds=[1, 2, 3, 4]",
+            "training.stop={\"steps\": 1}",
+            "measures={\"jacobian\": null}");
+    Path large = temporary.resolve("large");
+    Path small = temporary.resolve("small");
+    run(new EmulatedDriver(75, 1L << 28, 2), large, false, driver -> {}, wide);
+    // Some nine megabytes are the device's own; each network takes almost one in training.
+    run(new EmulatedDriver(75, 12L << 20, 2), small, false, driver -> {}, wide);
+    assertEquals(List.of(4), RunFolder.requireRunOf(large, configured(wide)).stacks());
+    assertEquals(List.of(2, 2), RunFolder.requireRunOf(small, configured(wide)).stacks());
+    for (String file : List.of(RunFolder.METRICS, RunFolder.WEIGHTS, RunFolder.HISTORY)) {
+      assertArrayEquals(
+          Files.readAllBytes(large.resolve(file)), Files.readAllBytes(small.resolve(file)), file);
+    }
+  }
+
+  private static Configuration configured(List<String> changes) {
+    return Configuration.load(configuration, changes);
   }
 }

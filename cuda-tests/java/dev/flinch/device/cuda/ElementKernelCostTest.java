@@ -16,11 +16,13 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 
 /**
  * What the kernels' headers say of their memory traffic, counted by the emulator (whatever device
  * the other tests run on).
  */
+@EnabledIf("dev.flinch.device.cuda.TestedDevice#isEmulated")
 @Tag("cuda")
 class ElementKernelCostTest {
   private static final int REPLICAS = 2;

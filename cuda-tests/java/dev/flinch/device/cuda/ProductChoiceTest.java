@@ -9,11 +9,13 @@ import dev.flinch.device.cuda.KernelProducts.Version;
 import dev.flinch.device.cuda.emulator.EmulatedDriver;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which version multiplies what on which card; nothing is launched. */
+@EnabledIf("dev.flinch.device.cuda.TestedDevice#isEmulated")
 @Tag("cuda")
 class ProductChoiceTest {
   private static KernelStand stand(int computeCapability) {

@@ -7,12 +7,8 @@ import org.junit.jupiter.api.condition.EnabledIf;
 
 /** The same with the PTX for cards before sm_80, whose tiles pass through registers. */
 @Tag("cuda")
-@EnabledIf("isEmulated")
+@EnabledIf("dev.flinch.device.cuda.TestedDevice#isEmulated")
 class ProductsBeforeTensorCoresTest extends ProductsTest {
-  static boolean isEmulated() {
-    return TestedDevice.isEmulated();
-  }
-
   @Override
   Driver driver() {
     return new EmulatedDriver(75, 1L << 30, Runtime.getRuntime().availableProcessors());

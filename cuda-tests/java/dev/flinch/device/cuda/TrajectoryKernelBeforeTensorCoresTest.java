@@ -7,12 +7,8 @@ import org.junit.jupiter.api.condition.EnabledIf;
 
 /** The same with the PTX for cards before sm_80, whose weights pass through registers. */
 @Tag("cuda")
-@EnabledIf("isEmulated")
+@EnabledIf("dev.flinch.device.cuda.TestedDevice#isEmulated")
 class TrajectoryKernelBeforeTensorCoresTest extends TrajectoryKernelTest {
-  static boolean isEmulated() {
-    return TestedDevice.isEmulated();
-  }
-
   @Override
   Driver driver() {
     return new EmulatedDriver(75, 1L << 30, Runtime.getRuntime().availableProcessors());

@@ -147,12 +147,12 @@ class TrajectoryKernelTest {
       return x;
     }
 
-    /** The reference point of a step. */
     /** One tile, or a few. */
     int stepsPerReference(TrajectoryKernel kernel) {
       return kernel.tile(widest()) * (1 + steps % 3);
     }
 
+    /** The reference point of a step. */
     long reference(int step, int stepsPerReference) {
       return from + step / stepsPerReference * stepsPerReference + stepsPerReference / 2;
     }

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -25,6 +24,7 @@ import java.util.stream.Stream;
  * @param gemmGflops the best rate of {@code gemm}, the ceiling of all jobs
  * @param gemmShape the shape that reached it
  * @param gemm rates of products of several shapes
+ * @param copy the rate of the device's memory, the other ceiling
  */
 public record Benchmark(
     String device,
@@ -32,21 +32,18 @@ public record Benchmark(
     double gemmGflops,
     String gemmShape,
     List<GemmRate> gemm,
+    CopyRate copy,
     List<Result> jobs) {
   private static final List<Job> JOBS =
       List.of(
           new TransitionsJob(),
+          new TrajectoryNormsJob(),
           new JacobianJob(20, 200),
           new JacobianJob(3, 1000),
           new EpochJob(1, 20, 200),
           new EpochJob(1, 3, 1000),
-          new EpochJob(8, 5, 100));
-  private static final Comparator<GemmRate> BY_RATE = Comparator.comparingDouble(GemmRate::gflops);
-
-  /** Rows, inner size and columns: in cache, a long one, and a large one. */
-  private static final int[][] GEMM_SHAPES = {
-    {512, 200, 200}, {8192, 200, 200}, {4096, 1000, 1000}
-  };
+          new EpochJob(8, 5, 100),
+          new EpochJob(128, 20, 200));
 
   /**
    * One job.
@@ -77,14 +74,14 @@ public record Benchmark(
   /**
    * Checks the answers of jobs, then times them.
    *
-   * @param names which jobs, or none for all
+   * @param names which jobs, or none for all that the device is fast enough for
    * @param repeats timed runs of each, after one that isn't timed
    * @throws RequestException for a name that there is not
    * @throws WrongAnswerException before anything is timed, if an answer is wrong
    */
   public static Benchmark run(
       Device device, Path dataDirectory, Collection<String> names, int repeats, Progress progress) {
-    List<Job> jobs = choose(names);
+    List<Job> jobs = choose(names, device);
     if (repeats < 1) {
       throw new RequestException("repeats: expected 1 or more, found " + repeats);
     }
@@ -95,33 +92,29 @@ public record Benchmark(
     }
     progress.report("checking answers", jobs.size(), jobs.size());
     // Before and after the jobs: a machine that slows down or is shared shows in either.
-    List<GemmRate> before = gemmRates(device);
+    List<GemmRate> before = GemmRate.several(device);
     List<Timing> timings = new ArrayList<>();
     for (Job job : jobs) {
       timings.add(time(job, device, data, repeats, progress));
     }
-    List<GemmRate> after = gemmRates(device);
+    List<GemmRate> after = GemmRate.several(device);
     List<GemmRate> rates =
-        IntStream.range(0, GEMM_SHAPES.length)
-            .mapToObj(i -> Stream.of(before.get(i), after.get(i)).max(BY_RATE).orElseThrow())
+        IntStream.range(0, before.size())
+            .mapToObj(
+                i -> Stream.of(before.get(i), after.get(i)).max(GemmRate.BY_RATE).orElseThrow())
             .toList();
-    GemmRate best = rates.stream().max(BY_RATE).orElseThrow();
+    GemmRate best = rates.stream().max(GemmRate.BY_RATE).orElseThrow();
     return new Benchmark(
         device.description(),
         data.source(),
         best.gflops(),
         best.shape(),
         rates,
+        CopyRate.measure(device),
         timings.stream().map(timing -> timing.beside(best.gflops())).toList());
   }
 
-  private static List<GemmRate> gemmRates(Device device) {
-    return Stream.of(GEMM_SHAPES)
-        .map(shape -> GemmRate.measure(device, shape[0], shape[1], shape[2]))
-        .toList();
-  }
-
-  private static List<Job> choose(Collection<String> names) {
+  private static List<Job> choose(Collection<String> names, Device device) {
     for (String name : names) {
       if (!names().contains(name)) {
         throw new RequestException(
@@ -129,7 +122,7 @@ public record Benchmark(
       }
     }
     return JOBS.stream()
-        .filter(job -> names.isEmpty() || names.contains(job.name()))
+        .filter(job -> names.isEmpty() ? job.runsUnasked(device) : names.contains(job.name()))
         .collect(Collectors.toList());
   }
 

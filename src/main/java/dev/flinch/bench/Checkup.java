@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  *     and why
  * @param blas what multiplies matrices on the CPU
  * @param gemm the device's rate of matrix products, all lanes together
+ * @param copy the rate of the device's memory, all lanes together
  * @param cards NVIDIA's, or why there are none
  * @param dataSets all that Flinch knows
  * @param cache where downloads and unpacked libraries go
@@ -40,6 +41,7 @@ public record Checkup(
     String device,
     BlasLibrary blas,
     GemmRate gemm,
+    CopyRate copy,
     Cards cards,
     List<DataSets.Entry> dataSets,
     Path cache,
@@ -67,6 +69,7 @@ public record Checkup(
         choice,
         blas,
         GemmRate.measure(device, 8192, 200, 200),
+        CopyRate.measure(device),
         Cards.find(),
         DataSets.list(dataDirectory),
         cache,

@@ -26,6 +26,12 @@ record EpochJob(int replicas, int depth, int width) implements Job {
   private static final int CHECKED_IMAGES = 96;
   private static final int CHECKED_BATCH = 32;
 
+  /** Replicas that are trained in double precision too; from the first to the last of all. */
+  private static final int CHECKED_REPLICAS = 8;
+
+  /** What a CPU trains in some seconds. */
+  private static final int FEW_REPLICAS = 8;
+
   @Override
   public String name() {
     return "epoch-%s%dx%d".formatted(replicas == 1 ? "" : replicas + "x", depth, width);
@@ -43,6 +49,12 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         * (3 * a.parameters() - (long) a.rows(0) * a.columns(0))
         * BenchData.TRAIN
         * replicas;
+  }
+
+  /** Stacks that are made to fill a card keep a CPU busy for minutes. */
+  @Override
+  public boolean runsUnasked(Device device) {
+    return replicas <= FEW_REPLICAS || device.takesWholeStacks();
   }
 
   private List<Network> networks() {
@@ -83,7 +95,7 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         DeviceExamples examples = new DeviceExamples(device, images);
         Trainer trainer = trainer(stack, examples, CHECKED_BATCH)) {
       train(trainer, Progress.NONE);
-      for (int r = 0; r < replicas; r++) {
+      for (int r : checkedReplicas()) {
         PlainNetwork plain = new PlainNetwork(networks.get(r));
         trainPlainly(plain, images, r + 1);
         for (int l = 0; l < depth; l++) {
@@ -95,6 +107,13 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         }
       }
     }
+  }
+
+  private int[] checkedReplicas() {
+    int checked = Math.min(CHECKED_REPLICAS, replicas);
+    return IntStream.range(0, checked)
+        .map(i -> checked == 1 ? 0 : i * (replicas - 1) / (checked - 1))
+        .toArray();
   }
 
   private static void trainPlainly(PlainNetwork plain, LabelledImages images, long seed) {
@@ -136,7 +155,7 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         List<Network> fresh = networks();
         IntStream.range(0, replicas).forEach(r -> stack.set(r, fresh.get(r)));
         try (Trainer trainer = trainer(stack, examples, BATCH)) {
-          double seconds = GemmRate.seconds(() -> train(trainer, progress));
+          double seconds = Job.seconds(device, () -> train(trainer, progress));
           for (int r = 0; r < replicas; r++) {
             if (trainer.outcome(r) != Outcome.COMPLETED) {
               throw new WrongAnswerException(

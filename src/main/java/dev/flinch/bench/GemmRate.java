@@ -6,8 +6,11 @@ import dev.flinch.device.Device;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.function.DoubleSupplier;
 import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 
 /**
  * The rate of float32 matrix products with all lanes at work, each on matrices of its own.
@@ -16,8 +19,23 @@ import java.util.stream.DoubleStream;
  * @param gflops 10⁹ multiplications and additions a second, the median of the timings
  */
 public record GemmRate(String shape, double gflops) {
+  static final Comparator<GemmRate> BY_RATE = Comparator.comparingDouble(GemmRate::gflops);
+
   private static final double SECONDS_PER_TIMING = 0.1;
   private static final int TIMINGS = 9;
+
+  /** Rows, inner size and columns: in cache, a long one, and a large one. */
+  private static final int[][] SHAPES = {{512, 200, 200}, {8192, 200, 200}, {4096, 1000, 1000}};
+
+  /** The rates of products of several shapes. */
+  static List<GemmRate> several(Device device) {
+    return Stream.of(SHAPES).map(shape -> measure(device, shape[0], shape[1], shape[2])).toList();
+  }
+
+  /** The best of several shapes. */
+  static GemmRate best(Device device) {
+    return several(device).stream().max(BY_RATE).orElseThrow();
+  }
 
   /** x (m × k) times the transpose of w (n × k), as layers do it. */
   static GemmRate measure(Device device, int m, int k, int n) {

@@ -12,6 +12,13 @@ interface Job {
   double flop();
 
   /**
+   * Whether the job is run where none is asked for by name; on some devices it would take hours.
+   */
+  default boolean runsUnasked(Device device) {
+    return true;
+  }
+
+  /**
    * Compares the answers of a small sibling of the job with plain double precision.
    *
    * @throws WrongAnswerException where they differ by more than float32 explains
@@ -28,6 +35,15 @@ interface Job {
 
     @Override
     void close();
+  }
+
+  /** How long work takes, with all of it done on the device. */
+  static double seconds(Device device, Runnable work) {
+    return GemmRate.seconds(
+        () -> {
+          work.run();
+          device.finish();
+        });
   }
 
   /** Refuses a value that is off by more than a fraction of what was expected; NaN never passes. */

@@ -28,7 +28,9 @@ final class BenchCommand extends Action<Benchmark> {
       arity = "1..*",
       paramLabel = "NAME",
       completionCandidates = JobNames.class,
-      description = "Which jobs (all): ${COMPLETION-CANDIDATES}.")
+      description = {
+        "Which jobs (all, but epoch-128x20x200 only on a card): ${COMPLETION-CANDIDATES}."
+      })
   private List<String> jobs = List.of();
 
   @Option(
@@ -60,11 +62,12 @@ final class BenchCommand extends Action<Benchmark> {
   void print(Benchmark result, PrintWriter out) {
     out.printf(
         Locale.ROOT,
-        "Images: %s. Matrix products: %s GFLOP/s at best.%n%n",
+        "Images: %s. Matrix products: %s GFLOP/s at best. Memory: %.0f GB/s.%n%n",
         result.images(),
         result.gemm().stream()
             .map(g -> "%s %.0f".formatted(g.shape(), g.gflops()))
-            .collect(Collectors.joining(", ")));
+            .collect(Collectors.joining(", ")),
+        result.copy().gigabytes());
     out.print(
         Table.format(
             List.of("job", "seconds", "GFLOP", "GFLOP/s", "of GEMM", "device MB", "process MB"),

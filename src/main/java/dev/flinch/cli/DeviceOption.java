@@ -1,8 +1,10 @@
 package dev.flinch.cli;
 
 import dev.flinch.device.Device;
+import dev.flinch.device.cuda.driver.Driver;
 import dev.flinch.experiment.Devices;
 import java.io.PrintWriter;
+import java.util.function.UnaryOperator;
 import picocli.CommandLine.Option;
 
 /** The option that says what to compute on. */
@@ -20,7 +22,16 @@ final class DeviceOption {
 
   /** Opens the device, and says which it is where the choice was left to Flinch. */
   Device open(PrintWriter err) {
-    Devices.Choice choice = Devices.choose(name);
+    return open(err, UnaryOperator.identity());
+  }
+
+  /**
+   * The same with an observer.
+   *
+   * @param around as {@link Devices#choose(String, UnaryOperator)} takes it
+   */
+  Device open(PrintWriter err, UnaryOperator<Driver> around) {
+    Devices.Choice choice = Devices.choose(name, around);
     if (name.equals("auto")) {
       err.println("Device: " + choice.description());
       err.flush();

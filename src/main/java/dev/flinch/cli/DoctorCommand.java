@@ -59,6 +59,10 @@ final class DoctorCommand extends Action<Checkup> {
         "%.0f GFLOP/s (float32, %s, on the device)".formatted(c.gemm().gflops(), c.gemm().shape()));
     line(
         out,
+        "copies",
+        "%.0f GB/s (read and written, on the device)".formatted(c.copy().gigabytes()));
+    line(
+        out,
         c.cards().found().size() > 1 ? "GPUs" : "GPU",
         (c.cards().found().isEmpty() ? "none: " : "") + c.cards().description());
     line(

@@ -42,7 +42,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TrajectoryCommand.class,
       DataCommand.class,
       DoctorCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      ProfileCommand.class
     },
     footer = {
       "",

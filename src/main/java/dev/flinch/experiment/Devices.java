@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -64,7 +65,18 @@ public final class Devices {
    * @throws RequestException for a device that there is not, saying what is missing
    */
   public static Choice choose(String name) {
-    return choose(name, Cards::find, CardDriver::new);
+    return choose(name, UnaryOperator.identity());
+  }
+
+  /**
+   * Opens a device whose driver is observed.
+   *
+   * @param around puts an observer around the driver of a card or of the emulator, or gives it back
+   *     as it is; asked for every card that is tried, and never for the CPU
+   * @throws RequestException for a device that there is not, saying what is missing
+   */
+  public static Choice choose(String name, UnaryOperator<Driver> around) {
+    return choose(name, Cards::find, CardDriver::new, around);
   }
 
   /**
@@ -72,6 +84,15 @@ public final class Devices {
    * @param driver opens a card
    */
   static Choice choose(String name, Supplier<Cards> search, Function<Card, Driver> driver) {
+    return choose(name, search, driver, UnaryOperator.identity());
+  }
+
+  static Choice choose(
+      String name,
+      Supplier<Cards> search,
+      Function<Card, Driver> make,
+      UnaryOperator<Driver> around) {
+    Function<Card, Driver> driver = make.andThen(around);
     Matcher cuda = CUDA.matcher(name);
     if (cuda.matches()) {
       int index = cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1));
@@ -80,7 +101,8 @@ public final class Devices {
     return switch (name) {
       case "auto" -> fastest(search, driver);
       case "cpu" -> new Choice(new CpuDevice(), "asked for");
-      case "emulator" -> new Choice(new CudaDevice("emulator", new EmulatedDriver()), "asked for");
+      case "emulator" ->
+          new Choice(new CudaDevice("emulator", around.apply(new EmulatedDriver())), "asked for");
       default ->
           throw new RequestException(
               "unknown device '%s': expected one of %s".formatted(name, NAMES));

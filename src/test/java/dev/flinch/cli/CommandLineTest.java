@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.flinch.base.Progress;
+import dev.flinch.bench.CopyRate;
+import dev.flinch.bench.GemmRate;
+import dev.flinch.bench.Profile;
+import dev.flinch.bench.Profile.KernelTime;
 import dev.flinch.device.Activation;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
@@ -21,6 +25,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
@@ -89,7 +94,8 @@ class CommandLineTest {
         "data list",
         "data fetch",
         "doctor",
-        "bench"
+        "bench",
+        "profile"
       })
   void everyCommandExplainsItselfWithAnExample(String command) {
     Outcome outcome = flinch((command + " --help").split(" "));
@@ -128,6 +134,12 @@ class CommandLineTest {
     assertRefused(flinch("bench", "--job", "nope"), "nope", "epoch-20x200");
     assertRefused(flinch("bench", "--device", "cuda:99"), "device cuda:99: ");
     assertRefused(flinch("bench", "--device", "tpu"), "tpu", "auto, cpu");
+    assertRefused(flinch("profile"), "CONFIG");
+    assertRefused(
+        flinch("profile", "configs/tiny.json", "--device", "cpu"),
+        "cpu (",
+        "--device cuda",
+        "--device emulator");
     assertRefused(flinch("data", "fetch", "imagenet"), "imagenet", "mnist");
     assertRefused(flinch("data", "fetch", "glyphs"), "glyphs", "nothing to fetch");
     assertRefused(flinch("measure", net, "--dataset", "imagenet"), "imagenet", "mnist");
@@ -275,6 +287,7 @@ class CommandLineTest {
   void doctorMeasuresTheRateOfMatrixProducts() throws IOException {
     JsonNode checkup = json("doctor", "--data-dir", folder.toString());
     assertTrue(checkup.get("gemm").get("gflops").asDouble() > 0);
+    assertTrue(checkup.get("copy").get("gigabytes").asDouble() > 0);
     assertEquals(Runtime.getRuntime().availableProcessors(), checkup.get("cores").asInt());
     JsonNode cards = checkup.get("cards");
     assertEquals(cards.get("missing").isNull(), cards.get("found").size() > 0, cards::toString);
@@ -296,6 +309,7 @@ class CommandLineTest {
     JsonNode job = bench.get("jobs").get(0);
     assertEquals(1, bench.get("jobs").size());
     assertEquals("jacobian-10k-20x200", job.get("name").asText());
+    assertTrue(bench.get("copy").get("gigabytes").asDouble() > 0);
     double gflops = job.get("flop").asDouble() / job.get("seconds").asDouble() / 1e9;
     assertEquals(gflops, job.get("gflops").asDouble(), 1e-9 * gflops);
     double fraction = gflops / bench.get("gemmGflops").asDouble();
@@ -360,6 +374,63 @@ class CommandLineTest {
     assertEquals(16, json.get("jacobianNorm").get("perBin").size());
     assertTrue(json.get("seconds").asDouble() > 0);
     assertTrue(Files.readString(figure).contains("</svg>"));
+  }
+
+  @Test
+  void profileCountsWhatKernelsCostAndKeepsNothing() throws IOException {
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    JsonNode profile =
+        json(
+            "profile",
+            "configs/tiny.json",
+            "--device",
+            "emulator",
+            "--set",
+            "networks.seeds=[1]",
+            "--set",
+            "training.stop.epochs=1");
+    Map<String, JsonNode> kernels =
+        StreamSupport.stream(profile.get("counts").spliterator(), false)
+            .collect(Collectors.toMap(k -> k.get("name").asText(), k -> k));
+    JsonNode optimizer = kernels.get("optimizer.update_momentum_4");
+    // 200 images in batches of 50, three matrices; both networks of the stack in one launch.
+    assertEquals(4 * 3, optimizer.get("launches").asInt(), profile::toString);
+    assertTrue(optimizer.get("flop").asLong() > 0);
+    assertTrue(optimizer.get("loadEfficiency").asDouble() > 0.5);
+    assertTrue(
+        kernels.containsKey("forward_trajectory.forward_trajectory_tensor_64"), kernels::toString);
+    assertFalse(profile.has("times"));
+    try (Stream<Path> left = Files.list(temporary)) {
+      assertEquals(
+          List.of(),
+          left.filter(f -> f.getFileName().toString().startsWith("flinch-profile")).toList());
+    }
+  }
+
+  @Test
+  void profileOfACardSaysWhatItDoesNotKnow() {
+    KernelTime known =
+        new KernelTime("a.b", 4, 0.003, 0.0005, 1234.0, 5.0, "products", 0.25, 64, 2048, 0.5);
+    KernelTime unknown =
+        new KernelTime("c.d", 1, 0.001, 0.001, null, null, null, null, null, null, null);
+    Profile.Ceilings ceilings =
+        new Profile.Ceilings(new GemmRate("1 × 2 × 3", 5000), new CopyRate(300));
+    StringWriter out = new StringWriter();
+    new ProfileCommand()
+        .print(
+            new Profile("a card", 1.5, ceilings, List.of(known, unknown), null),
+            new PrintWriter(out));
+    List<String> lines = out.toString().lines().toList();
+    assertEquals("Device: a card", lines.get(0));
+    assertEquals(
+        "Ceilings in this run: matrix products 5000 GFLOP/s (float32, 1 × 2 × 3), memory 300 GB/s.",
+        lines.get(1));
+    assertEquals(
+        List.of("a.b", "4", "3.000", "75.0%", "500.0", "1234", "5", "25%", "products", "64", "50%"),
+        List.of(lines.get(6).split("\\s\\s+")));
+    assertEquals(
+        List.of("c.d", "1", "1.000", "25.0%", "1000.0", "–", "–", "–", "–", "–", "–"),
+        List.of(lines.get(7).split("\\s\\s+")));
   }
 
   @Test

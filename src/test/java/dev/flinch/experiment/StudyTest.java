@@ -660,6 +660,7 @@ class StudyTest {
     Path folder = temporary.resolve("run");
     assertThrows(Interruption.class, () -> run(folder, false, interruptAt(8)));
     try (RunFolder held = RunFolder.open(folder)) {
+      assertEquals(folder, held.path());
       assertTrue(refusal(folder, true).contains("another process is at work"));
     }
     run(folder, true, Progress.NONE);

@@ -21,6 +21,7 @@ final class Activations {
       return;
     }
     int width = ElementGrid.packWidth(z, bias);
+    announce(z, 2);
     launcher.launch(
         MODULE,
         "add_bias_" + width,
@@ -42,6 +43,7 @@ final class Activations {
       return;
     }
     int width = ElementGrid.packWidth(z, bias, h);
+    announce(z, 3);
     launcher.launch(
         MODULE,
         "activate_" + width,
@@ -70,6 +72,7 @@ final class Activations {
       return;
     }
     int width = ElementGrid.packWidth(a, slopes, out);
+    announce(a, 2 + 1.0 / group);
     launcher.launch(
         MODULE,
         "scale_" + width,
@@ -87,5 +90,14 @@ final class Activations {
         a.rows(),
         a.columns(),
         a.replicas());
+  }
+
+  /**
+   * Says that the next launch moves every element of a matrix so many times, with about one
+   * operation for each.
+   */
+  private void announce(Matrix m, double times) {
+    double elements = (double) m.rows() * m.columns() * m.replicas();
+    launcher.announce(elements, times * Float.BYTES * elements);
   }
 }

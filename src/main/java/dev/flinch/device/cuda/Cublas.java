@@ -28,7 +28,9 @@ final class Cublas implements ProductProvider, AutoCloseable {
   /** What NVIDIA recommends for the largest cards; smaller ones use less of it. */
   private static final int WORKSPACE_BYTES = 32 << 20;
 
-  private final CardDriver driver;
+  private final Driver driver;
+  private final CardDriver card;
+  private final Driver.Stream stream;
   private final cublasHandle handle;
   private final long workspace;
   private String description;
@@ -41,15 +43,18 @@ final class Cublas implements ProductProvider, AutoCloseable {
    */
   record Outcome(Cublas cublas, String description) {}
 
-  private Cublas(CardDriver driver, cublasHandle handle, long workspace) {
+  private Cublas(
+      Driver driver, CardDriver card, Driver.Stream stream, cublasHandle handle, long workspace) {
     this.driver = driver;
+    this.card = card;
+    this.stream = stream;
     this.handle = handle;
     this.workspace = workspace;
   }
 
   /** Opens cuBLAS for work on a stream, if it is on this machine and works with its card. */
   static Outcome find(Driver driver, Driver.Stream stream) {
-    if (!(driver instanceof CardDriver card)) {
+    if (!(driver.observed() instanceof CardDriver card)) {
       return new Outcome(null, "no cuBLAS: " + driver.card().name() + " is no card");
     }
     CublasLibrary library = CublasLibrary.load();
@@ -57,7 +62,7 @@ final class Cublas implements ProductProvider, AutoCloseable {
       return new Outcome(null, "no cuBLAS: " + library.missing());
     }
     try {
-      return open(card, stream, library);
+      return open(driver, card, stream, library);
     } catch (LinkageError e) {
       return new Outcome(
           null,
@@ -68,7 +73,8 @@ final class Cublas implements ProductProvider, AutoCloseable {
     }
   }
 
-  private static Outcome open(CardDriver driver, Driver.Stream stream, CublasLibrary library) {
+  private static Outcome open(
+      Driver driver, CardDriver card, Driver.Stream stream, CublasLibrary library) {
     cublasHandle handle = new cublasHandle();
     check(JCublas2.cublasCreate(handle), driver, "cublasCreate", "open cuBLAS");
     Cublas cublas = null;
@@ -79,7 +85,7 @@ final class Cublas implements ProductProvider, AutoCloseable {
           driver,
           "cublasSetStream",
           "have cuBLAS work on a stream");
-      cublas = new Cublas(driver, handle, driver.allocate(WORKSPACE_BYTES));
+      cublas = new Cublas(driver, card, stream, handle, driver.allocate(WORKSPACE_BYTES));
       check(
           JCublas2.cublasSetWorkspace(handle, pointer(cublas.workspace), WORKSPACE_BYTES),
           driver,
@@ -129,6 +135,15 @@ final class Cublas implements ProductProvider, AutoCloseable {
    */
   @Override
   public void gemm(
+      boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c) {
+    Products.announce(driver, transposeA ? a.rows() : a.columns(), c);
+    driver.launch(
+        stream,
+        c.data().type() == ElementType.FLOAT64 ? "cuBLAS.dgemm" : "cuBLAS.sgemm",
+        () -> multiply(transposeA, a, transposeB, b, beta, c));
+  }
+
+  private void multiply(
       boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c) {
     int m = c.rows();
     int n = c.columns();
@@ -215,7 +230,7 @@ final class Cublas implements ProductProvider, AutoCloseable {
 
   @Override
   public void close() {
-    if (!driver.isLost()) {
+    if (!card.isLost()) {
       check(JCublas2.cublasDestroy(handle), driver, "cublasDestroy", "close cuBLAS");
       driver.free(workspace);
     }

@@ -48,8 +48,7 @@ public final class CudaDevice implements Device {
     this.name = name;
     this.driver = driver;
     driver.bind();
-    this.waiting =
-        new Waiting(driver, Duration.ofSeconds(Integer.getInteger(PATIENCE, DEFAULT_PATIENCE)));
+    this.waiting = new Waiting(driver, patience());
     this.compute = driver.stream();
     this.copies = new Copies(driver, compute, waiting);
     this.kernels = new KernelLibrary(driver);
@@ -59,6 +58,11 @@ public final class CudaDevice implements Device {
     this.products = new Products(launcher);
     this.lane = new CudaLane(launcher, products);
     this.fused = new CudaFusedPasses(launcher);
+  }
+
+  /** How long a card may take to answer. */
+  static Duration patience() {
+    return Duration.ofSeconds(Integer.getInteger(PATIENCE, DEFAULT_PATIENCE));
   }
 
   @Override

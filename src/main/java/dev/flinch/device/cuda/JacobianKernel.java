@@ -119,17 +119,8 @@ final class JacobianKernel {
       return Stream.of(only);
     }
     Arithmetic arithmetic =
-        tensorCoresPay(launcher.card()) ? Arithmetic.TENSOR : Arithmetic.MULTIPLY_ADD;
+        launcher.card().splitTf32Pays() ? Arithmetic.TENSOR : Arithmetic.MULTIPLY_ADD;
     return IntStream.of(64, 32, 16).mapToObj(r -> new Version(arithmetic, r, 0));
-  }
-
-  /**
-   * Whether three TF32 products are faster than one of float32. By their data sheets they are on
-   * the cards for data centres, 8.0 and 9.0, where TF32 is some 8 times as fast; on 8.6 and 8.9 it
-   * is no faster than float32.
-   */
-  private static boolean tensorCoresPay(Card card) {
-    return card.architecture() == 80 || card.architecture() == 90;
   }
 
   /** As {@link dev.flinch.device.FusedPasses#jacobians}. */
@@ -194,6 +185,11 @@ final class JacobianKernel {
       layers[at + 3] = pair(packer.backwardStride[l], units[l]);
       layers[at + 4] = pair(l == 0 ? first.columns() : units[l - 1], slopes[l]);
     }
+    launcher.announce(
+        2.0 * n * (products + rowsOfPoint * (products + last)),
+        Float.BYTES * (2 * products + last + (double) n * units[0])
+            + (norms == null ? 0.0 : (double) Double.BYTES * n)
+            + (rows == null ? 0.0 : (double) Float.BYTES * n * rowsOfPoint * first.columns()));
     launcher.launch(
         MODULE,
         version.entry(),

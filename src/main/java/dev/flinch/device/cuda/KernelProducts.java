@@ -67,13 +67,6 @@ final class KernelProducts implements ProductProvider {
     }
   }
 
-  /**
-   * Compute capabilities whose tensor cores multiply TF32 at more than three times the rate of
-   * float32 outside of them, so that three products for one pay: A100 and H100 (8 and 7.4 times by
-   * NVIDIA's data sheets). On GeForce cards both rates are alike.
-   */
-  private static final List<Integer> FAST_TENSOR_CORES = List.of(80, 90);
-
   /** Rows or columns of C up to which a tensor core's tiles would be mostly empty. */
   private static final int NARROW = 32;
 
@@ -98,8 +91,7 @@ final class KernelProducts implements ProductProvider {
 
   KernelProducts(Launcher launcher) {
     this.launcher = launcher;
-    this.tensorCores =
-        launcher.architecture() >= 80 && FAST_TENSOR_CORES.contains(launcher.card().architecture());
+    this.tensorCores = launcher.card().splitTf32Pays();
   }
 
   @Override
@@ -242,6 +234,7 @@ final class KernelProducts implements ProductProvider {
     ElementType type = c.data().type();
     int k = transposeA ? a.rows() : a.columns();
     int pieces = pieces(c, k);
+    Products.announce(launcher.driver(), k, c);
     launcher.launch(
         MODULE,
         version.entry(transposeA, transposeB),

@@ -47,6 +47,11 @@ final class Launcher {
     return stream;
   }
 
+  /** Says what the next launch is for, as {@link Driver#announce}. */
+  void announce(double flop, double bytes) {
+    driver.announce(new Driver.Work(flop, bytes));
+  }
+
   /**
    * Launches a kernel.
    *

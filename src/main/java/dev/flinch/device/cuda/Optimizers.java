@@ -51,6 +51,9 @@ final class Optimizers {
                 oneRow(weights), oneRow(gradient), oneRow(first), oneRow(second))
             : ElementGrid.packWidth(weights, gradient, first, second);
     int replicas = weights.replicas();
+    // Weights and slots are read and written, the gradient is read.
+    double values = (double) rows * columns * replicas * (3 + 2 * slots.length);
+    launcher.announce(values, Float.BYTES * values);
     launcher.launch(
         MODULE,
         "update_%s_%d".formatted(rule.name().toLowerCase(Locale.ROOT), width),

@@ -1,7 +1,9 @@
 package dev.flinch.device.cuda;
 
+import dev.flinch.device.ElementType;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.OperandShapes;
+import dev.flinch.device.cuda.driver.Driver;
 
 /**
  * Matrix products: checks shapes, and has large ones made by cuBLAS where it is found, all others
@@ -46,6 +48,22 @@ final class Products implements AutoCloseable {
       long depth = transposeA ? a.rows() : a.columns();
       boolean isLarge = depth * c.rows() * c.columns() >= LARGE;
       (isLarge ? large : own).gemm(transposeA, a, transposeB, b, beta, c);
+    }
+  }
+
+  /**
+   * Announces products of float32. Those of float64 are left out: the ceiling that work is held
+   * against is that of float32.
+   *
+   * @param depth how many terms a sum has
+   */
+  static void announce(Driver driver, int depth, Matrix c) {
+    if (c.data().type() == ElementType.FLOAT32) {
+      double outputs = (double) c.rows() * c.columns();
+      double elements = (double) depth * (c.rows() + c.columns()) + outputs;
+      driver.announce(
+          new Driver.Work(
+              2 * outputs * depth * c.replicas(), Float.BYTES * elements * c.replicas()));
     }
   }
 

@@ -7,11 +7,9 @@ import dev.flinch.device.ElementType;
 import dev.flinch.device.FusedPasses.Points;
 import dev.flinch.device.FusedPasses.TrajectoryCounts;
 import dev.flinch.device.Matrix;
-import dev.flinch.device.cuda.driver.Card;
 import dev.flinch.device.cuda.driver.Geometry;
 import java.util.Arrays;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.IntStream;
 
 /** Launches {@code kernels/forward_trajectory.cu}. */
@@ -24,19 +22,12 @@ final class TrajectoryKernel {
   /** Points of a tile, the most first: a tile has one step less. */
   static final int[] ROWS = {64, 32, 16};
 
-  /**
-   * Architectures on which three TF32 products on tensor cores are faster than one in float32:
-   * their data sheets give 7 to 8 times as many (A100 156 to 19.5 TFLOP/s, H100 495 to 67), those
-   * of other cards at most twice.
-   */
-  private static final Set<Integer> FAST_TENSOR_CORES = Set.of(80, 90, 100, 103);
-
   private final Launcher launcher;
   private final boolean tensorCores;
   private final int mostRows;
 
   TrajectoryKernel(Launcher launcher) {
-    this(launcher, prefersTensorCores(launcher.card()), ROWS[0]);
+    this(launcher, launcher.card().splitTf32Pays(), ROWS[0]);
   }
 
   /**
@@ -51,11 +42,6 @@ final class TrajectoryKernel {
     this.launcher = launcher;
     this.tensorCores = tensorCores;
     this.mostRows = mostRows;
-  }
-
-  /** Whether a card is faster with three products on tensor cores than with one without. */
-  static boolean prefersTensorCores(Card card) {
-    return FAST_TENSOR_CORES.contains(card.architecture());
   }
 
   /** As {@link dev.flinch.device.FusedPasses#trajectoryTile}. */
@@ -152,6 +138,7 @@ final class TrajectoryKernel {
     boolean ellipse = curve.shape() == Curve.Shape.ELLIPSE;
     DeviceArray perBin = counts.perBin();
     Matrix logits = counts.logits();
+    announce(units, steps, hasLogits);
     launcher.launch(
         MODULE,
         "forward_trajectory_" + (tensorCores ? "tensor_" : "") + rows,
@@ -183,6 +170,17 @@ final class TrajectoryKernel {
         perBin == null ? 0 : Math.toIntExact(perBin.length()),
         addressOrNull(counts.perStep(), ElementType.INT32, steps),
         addressOrNull(counts.hashes(), ElementType.INT64, steps));
+  }
+
+  /** As the kernel's header counts, without a tile's last point, which is the next one's first. */
+  private void announce(int[] units, int steps, boolean hasLogits) {
+    double flop = 4.0 * units[0];
+    double weights = 0;
+    for (int l = 1; l < units.length - (hasLogits ? 0 : 1); l++) {
+      flop += 2.0 * units[l] * units[l - 1];
+      weights += (double) units[l] * units[l - 1];
+    }
+    launcher.announce(flop * steps, Float.BYTES * weights);
   }
 
   private static long addressOrNull(DeviceArray array, ElementType type, int count) {

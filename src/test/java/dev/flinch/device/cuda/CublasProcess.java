@@ -38,8 +38,24 @@ final class CublasProcess {
         try (Cublas cublas = outcome.cublas()) {
           new CublasProcess(driver, stream, cublas).products();
         }
+        observed(driver);
         System.out.println("done");
       }
+    }
+  }
+
+  /** Through a driver that observes, the same library works and is seen. */
+  private static void observed(CardDriver driver) {
+    ProfilingDriver profiling = new ProfilingDriver(driver);
+    profiling.start();
+    try (Driver.Stream stream = profiling.stream();
+        Cublas cublas = Cublas.find(profiling, stream).cublas()) {
+      new CublasProcess(driver, stream, cublas).check(ElementType.FLOAT32, 2, 3, 5, false, true);
+      ProfilingDriver.Timing timing = profiling.timings().get("cuBLAS.sgemm");
+      assertEquals(1, timing.launches());
+      assertEquals(0, timing.work().flop() % (2 * 2 * 3 * 5));
+      // The stand-in's events are 1.5 ms apart.
+      assertEquals(1.5, timing.medianMilliseconds());
     }
   }
 

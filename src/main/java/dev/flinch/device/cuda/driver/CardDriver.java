@@ -5,9 +5,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -33,6 +36,7 @@ public final class CardDriver implements Driver {
   private static final int SHARED_BYTES_UNASKED = 48 << 10;
 
   private static final int LOG_BYTES = 16 << 10;
+  private static final int WARP = 32;
 
   private final Card card;
   private final CUdevice device = new CUdevice();
@@ -102,7 +106,8 @@ public final class CardDriver implements Driver {
           driver.attribute(
               function, kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
           driver.attribute(
-              function, kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES));
+              function, kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES),
+          driver.attribute(function, kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS));
     }
 
     @Override
@@ -119,6 +124,7 @@ public final class CardDriver implements Driver {
     private final Signature signature;
     private final int mostThreads;
     private final int staticSharedBytes;
+    private final int registers;
     private boolean asked;
 
     CardKernel(
@@ -127,13 +133,15 @@ public final class CardDriver implements Driver {
         String name,
         Signature signature,
         int mostThreads,
-        int staticSharedBytes) {
+        int staticSharedBytes,
+        int registers) {
       this.driver = driver;
       this.handle = handle;
       this.name = name;
       this.signature = signature;
       this.mostThreads = mostThreads;
       this.staticSharedBytes = staticSharedBytes;
+      this.registers = registers;
     }
 
     @Override
@@ -144,6 +152,38 @@ public final class CardDriver implements Driver {
     @Override
     public Signature signature() {
       return signature;
+    }
+
+    @Override
+    public OptionalInt registers() {
+      return OptionalInt.of(registers);
+    }
+
+    @Override
+    public int staticSharedBytes() {
+      return staticSharedBytes;
+    }
+
+    @Override
+    public OptionalDouble occupancy(Geometry geometry) {
+      prepare(geometry);
+      int[] blocks = new int[1];
+      driver.check(
+          JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(
+              blocks, handle, geometry.threads(), geometry.sharedBytes()),
+          "cuOccupancyMaxActiveBlocksPerMultiprocessor",
+          "say how many blocks of %s a multiprocessor holds",
+          name);
+      int[] threads = new int[1];
+      driver.check(
+          JCudaDriver.cuDeviceGetAttribute(
+              threads,
+              CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR,
+              driver.device),
+          "cuDeviceGetAttribute",
+          "say how many threads a multiprocessor holds");
+      int warps = (geometry.threads() + WARP - 1) / WARP;
+      return OptionalDouble.of((double) blocks[0] * warps * WARP / threads[0]);
     }
 
     /** Refuses a launch that the card has no room for, and asks for shared memory once. */

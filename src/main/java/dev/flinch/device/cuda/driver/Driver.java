@@ -1,6 +1,8 @@
 package dev.flinch.device.cuda.driver;
 
 import java.nio.ByteBuffer;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 
 /**
  * One card and its context. Every call is checked: what the driver refuses becomes a {@link
@@ -45,7 +47,28 @@ public interface Driver extends AutoCloseable {
 
     /** Types of the parameters, in order. */
     Signature signature();
+
+    /** Registers of a thread; empty where the card is none. */
+    OptionalInt registers();
+
+    /** Shared memory that a block has without asking for it when it is launched. */
+    int staticSharedBytes();
+
+    /**
+     * How full of such a launch's blocks a multiprocessor can be: their warps by those that it has
+     * room for. Empty where the card is none.
+     */
+    OptionalDouble occupancy(Geometry geometry);
   }
+
+  /**
+   * What a launch is for, so that its time can be held against what the card is capable of.
+   *
+   * @param flop multiplications and additions of the operation as it is defined, however many a
+   *     kernel makes of them
+   * @param bytes of its operands and results, each counted once
+   */
+  record Work(double flop, double bytes) {}
 
   /** Launches and copies that were captured once and are launched together. */
   interface Graph extends AutoCloseable {
@@ -105,6 +128,24 @@ public interface Driver extends AutoCloseable {
    *     integers, {@link Integer}, {@link Float}, {@link Double}
    */
   void launch(Stream stream, Kernel kernel, Geometry geometry, Object... arguments);
+
+  /** Says what the next launch is for; only a driver that observes launches listens. */
+  default void announce(Work work) {}
+
+  /**
+   * Has a library that launches kernels of its own give work to a stream.
+   *
+   * @param name for profiles
+   * @param launches gives the work; where launches are captured, it may be called again later
+   */
+  default void launch(Stream stream, String name, Runnable launches) {
+    launches.run();
+  }
+
+  /** The driver that carries out what this one is asked: itself, unless it observes another. */
+  default Driver observed() {
+    return this;
+  }
 
   /** Notes that everything given to a stream so far precedes the event. */
   void record(Stream stream, Event event);

@@ -14,6 +14,8 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -576,6 +578,22 @@ public final class EmulatedDriver implements Driver {
     @Override
     public Signature signature() {
       return program.signature();
+    }
+
+    /** None: registers are what an assembler makes of PTX. */
+    @Override
+    public OptionalInt registers() {
+      return OptionalInt.empty();
+    }
+
+    @Override
+    public int staticSharedBytes() {
+      return program.sharedBytes();
+    }
+
+    @Override
+    public OptionalDouble occupancy(Geometry geometry) {
+      return OptionalDouble.empty();
     }
   }
 }

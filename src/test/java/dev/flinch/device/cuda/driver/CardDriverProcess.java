@@ -87,6 +87,11 @@ final class CardDriverProcess {
         Driver.Module module = driver.load("probe", PTX)) {
       Driver.Kernel kernel = module.kernel("launched");
       assertEquals("probe.launched", kernel.name());
+      assertEquals(40, kernel.registers().orElseThrow());
+      assertEquals(1024, kernel.staticSharedBytes());
+      // Four blocks of three warps, in a multiprocessor for 1536 threads.
+      Geometry odd = Geometry.of(1, 70).withShared(4096);
+      assertEquals(4 * 96 / 1536.0, kernel.occupancy(odd).orElseThrow());
       Geometry geometry = new Geometry(11, 12, 13, 14, 5, 6, 40 << 10);
       driver.launch(stream, kernel, geometry, address, -3, 0.25f, -1e300);
       driver.download(stream, address, pinned, 0, 128);
@@ -100,6 +105,12 @@ final class CardDriverProcess {
       driver.launch(stream, kernel, geometry.withShared(99 << 10 >> 1), address, 7, 1f, 2.0);
       driver.download(stream, address, pinned, 0, 128);
       assertEquals(101376 - 1024, pinned.getLong(64), "all shared memory that there is, asked for");
+
+      try (Driver.Module again = driver.load("again", PTX)) {
+        // What has to be asked for is asked for, so that a block fits.
+        Geometry large = Geometry.of(1, 96).withShared(51200);
+        assertEquals(96 / 1536.0, again.kernel("launched").occupancy(large).orElseThrow());
+      }
 
       System.out.println(
           message(

@@ -29,7 +29,7 @@ int cuDeviceGetName(char *name, int length, int device) {
 }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = (size_t)(device - 6) << 33; return 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
-  *value = attribute == 75 ? 8 : attribute == 76 ? 9 : attribute == 16 ? 128 : attribute == 97 ? 101376 : -1;
+  *value = attribute == 75 ? 8 : attribute == 76 ? 9 : attribute == 16 ? 128 : attribute == 97 ? 101376 : attribute == 39 ? 1536 : -1;
   return *value < 0;
 }
 int cuGetErrorName(int code, const char **name) {
@@ -141,12 +141,16 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
   return module != (void *)0x500 || strcmp(name, "launched");
 }
 int cuFuncGetAttribute(int *value, int attribute, void *function) {
-  *value = attribute == 0 ? 512 : attribute == 1 ? 1024 : -1;
+  *value = attribute == 0 ? 512 : attribute == 1 ? 1024 : attribute == 4 ? 40 : -1;
   return function != (void *)0x600 || *value < 0;
 }
 int cuFuncSetAttribute(void *function, int attribute, int value) {
   mostShared = value;
   return function != (void *)0x600 || attribute != 8;
+}
+int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function, int threads, size_t shared) {
+  *blocks = threads == 70 && shared == 4096 ? 4 : threads == 96 && shared == 51200 ? mostShared == 100352 : -1;
+  return function != (void *)0x600 || *blocks < 0;
 }
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared, stream *s, void **p, void **extra) {
