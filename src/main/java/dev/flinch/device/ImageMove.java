@@ -30,10 +30,15 @@ public record ImageMove(
         | quarterTurns << 18;
   }
 
+  /** Whether a packed move has a quarter turn, or two or three. */
+  public static boolean turns(int packed) {
+    return (packed >> 18 & 3) != 0;
+  }
+
   /**
    * Where a component of a moved image comes from.
    *
-   * @param packed the move
+   * @param packed the move; one that turns needs an image as high as wide
    * @param target place of the component in {@code [channels][height][width]}
    * @return its place in the image as it was
    */

@@ -14,7 +14,9 @@ public interface Lane {
   void gemm(boolean transposeA, Matrix a, boolean transposeB, Matrix b, float beta, Matrix c);
 
   /**
-   * out(r, i) ← source[indices[from + r · stride + i]], whole rows, for every replica r.
+   * out(r, i) ← source[indices[from + r · stride + i]], whole rows, for every replica r. An index
+   * that is of no row is refused by a device that reads indices before its kernels do, and makes
+   * its row NaN on one that doesn't.
    *
    * @param source one matrix for all replicas
    * @param indices int32

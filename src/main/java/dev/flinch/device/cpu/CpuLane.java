@@ -117,6 +117,9 @@ final class CpuLane implements Lane {
         double variance = (double) (squares * d - sum * sum) / d / d;
         double scale = variance > 0 ? 1 / Math.sqrt(variance) : 0;
         int move = moved == null ? 0 : moved.buffer().getInt(moved.at() + 4 * i);
+        if (ImageMove.turns(move) && shape.height() != shape.width()) {
+          throw new IllegalArgumentException("gatherImages: a quarter turn of images of " + shape);
+        }
         int row = to.at() + i * 4 * out.stride();
         for (int j = 0; j < d; j++) {
           int pixel =
