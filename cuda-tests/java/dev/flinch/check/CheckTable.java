@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Writes {@code table.md} and {@code table.json} from what a check has left in its folder so far,
@@ -45,11 +46,13 @@ public final class CheckTable {
     this.folder = folder;
   }
 
-  /** {@code --jobs} prints the names of all jobs in the order to run them; {@code OUT [JOB]} writes and prints the table. */
+  /**
+   * {@code --jobs} prints the names of all jobs in the order to run them; {@code OUT [JOB]} writes
+   * and prints the table.
+   */
   public static void main(String[] arguments) throws IOException {
     if (arguments[0].equals("--jobs")) {
-      FIRST.forEach(System.out::println);
-      Benchmark.names().stream().filter(job -> !FIRST.contains(job)).forEach(System.out::println);
+      jobs().forEach(System.out::println);
       return;
     }
     CheckTable table = new CheckTable(Path.of(arguments[0]));
@@ -66,6 +69,11 @@ public final class CheckTable {
         }
       }
     }
+  }
+
+  /** All jobs, in the order to run them. */
+  static List<String> jobs() {
+    return Stream.concat(FIRST.stream(), Benchmark.names().stream()).distinct().toList();
   }
 
   /** Whole or not at all, so a check that is stopped leaves the table before. */
