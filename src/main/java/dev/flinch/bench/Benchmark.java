@@ -51,7 +51,11 @@ public record Benchmark(
    * @param seconds the median of its repeats
    * @param flop multiplications and additions in matrix products
    * @param gflops 10⁹ of them a second
-   * @param fractionOfGemm of the ceiling
+   * @param fractionOfGemm {@code gflops} by the rate of products, the first ceiling
+   * @param bytes of memory that its operations beside products must move; a pass that stays on chip
+   *     moves hardly any
+   * @param fractionOfCopy what it moved of them a second by the rate of {@code copy}, the other
+   *     ceiling; below it by what products, latency and launches took, above it where caches serve
    * @param deviceBytes the most that was allocated on the device
    * @param processBytes the most memory that the process held meanwhile, or null where the system
    *     doesn't say
@@ -63,6 +67,8 @@ public record Benchmark(
       double flop,
       double gflops,
       double fractionOfGemm,
+      double bytes,
+      double fractionOfCopy,
       long deviceBytes,
       Long processBytes) {}
 
@@ -103,6 +109,7 @@ public record Benchmark(
             .mapToObj(
                 i -> Stream.of(before.get(i), after.get(i)).max(GemmRate.BY_RATE).orElseThrow())
             .toList();
+    CopyRate copy = CopyRate.measure(device);
     GemmRate best = rates.stream().max(GemmRate.BY_RATE).orElseThrow();
     return new Benchmark(
         device.description(),
@@ -110,8 +117,8 @@ public record Benchmark(
         best.gflops(),
         best.shape(),
         rates,
-        CopyRate.measure(device),
-        timings.stream().map(timing -> timing.beside(best.gflops())).toList());
+        copy,
+        timings.stream().map(timing -> timing.beside(best, copy)).toList());
   }
 
   private static List<Job> choose(Collection<String> names, Device device) {
@@ -153,10 +160,18 @@ public record Benchmark(
   }
 
   private record Timing(Job job, double seconds, long deviceBytes, Long processBytes) {
-    Result beside(double ceiling) {
+    Result beside(GemmRate gemm, CopyRate copy) {
       double gflops = job.flop() / seconds / 1e9;
       return new Result(
-          job.name(), seconds, job.flop(), gflops, gflops / ceiling, deviceBytes, processBytes);
+          job.name(),
+          seconds,
+          job.flop(),
+          gflops,
+          gflops / gemm.gflops(),
+          job.bytes(),
+          job.bytes() / seconds / 1e9 / copy.gigabytes(),
+          deviceBytes,
+          processBytes);
     }
   }
 

@@ -38,6 +38,12 @@ final class TrajectoryNormsJob implements Job {
     return Transitions.flop(architecture, POINTS);
   }
 
+  /** As {@link #flop}, of the forward passes alone. */
+  @Override
+  public double bytes() {
+    return TransitionsJob.weightBytes(architecture);
+  }
+
   /**
    * The mean over fewer points of the same ellipse. They lie so far apart that hardly two share a
    * region, so every norm has a backward pass of its own; a point that float32 puts across a knot
