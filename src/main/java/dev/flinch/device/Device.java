@@ -73,6 +73,20 @@ public interface Device extends AutoCloseable {
   void finish();
 
   /**
+   * Seconds from now until all that {@code work} gives to the device is done; work given before is
+   * not counted. What the host does meanwhile is: the device waits for it, or it for the device. A
+   * card takes the time itself, between an event before and one after; for others it is the wall
+   * clock's.
+   */
+  default double seconds(Runnable work) {
+    finish();
+    long start = System.nanoTime();
+    work.run();
+    finish();
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  /**
    * Tasks to be run many times, always as {@link #run} would run them now: with the same operations
    * on the same matrices, whose values may change in between. A device may prepare them once.
    *
