@@ -28,6 +28,15 @@ public interface Device extends AutoCloseable {
     void close();
   }
 
+  /**
+   * A stretch of the host's work that has a name, until it is closed. Closing twice is harmless.
+   */
+  interface Range extends AutoCloseable {
+    /** What is closed by the thread that opened it, after all that it opened later. */
+    @Override
+    void close();
+  }
+
   /** What {@code --device} calls it, such as {@code cpu}. */
   String name();
 
@@ -84,6 +93,16 @@ public interface Device extends AutoCloseable {
     work.run();
     finish();
     return (System.nanoTime() - start) / 1e9;
+  }
+
+  /**
+   * Begins a stretch of work under a name by which a profiler of this device shows it, if there is
+   * one that listens; ranges of a thread nest.
+   *
+   * @param name such as {@code train 20×200 ReLU}
+   */
+  default Range range(String name) {
+    return () -> {};
   }
 
   /**

@@ -146,6 +146,11 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public Range range(String name) {
+    return driver.range(name);
+  }
+
+  @Override
   public Repetition repetition(int tasks, Task body) {
     return new CapturedTasks(tasks, body);
   }
