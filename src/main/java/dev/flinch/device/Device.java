@@ -32,7 +32,7 @@ public interface Device extends AutoCloseable {
    * A stretch of the host's work that has a name, until it is closed. Closing twice is harmless.
    */
   interface Range extends AutoCloseable {
-    /** What is closed by the thread that opened it, after all that it opened later. */
+    /** Ends it, on the thread that began it, after all ranges begun there since. */
     @Override
     void close();
   }
