@@ -48,7 +48,7 @@ public record Benchmark(
   /**
    * One job.
    *
-   * @param seconds the median of its repeats
+   * @param seconds the median of its repeats, as {@link Device#seconds} takes them
    * @param flop multiplications and additions in matrix products
    * @param gflops 10⁹ of them a second
    * @param fractionOfGemm {@code gflops} by the rate of products, the first ceiling

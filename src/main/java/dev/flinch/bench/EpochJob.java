@@ -168,7 +168,7 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         List<Network> fresh = networks();
         IntStream.range(0, replicas).forEach(r -> stack.set(r, fresh.get(r)));
         try (Trainer trainer = trainer(stack, examples, BATCH)) {
-          double seconds = Job.seconds(device, () -> train(trainer, progress));
+          double seconds = device.seconds(() -> train(trainer, progress));
           for (int r = 0; r < replicas; r++) {
             if (trainer.outcome(r) != Outcome.COMPLETED) {
               throw new WrongAnswerException(

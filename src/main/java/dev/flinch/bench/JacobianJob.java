@@ -74,7 +74,7 @@ record JacobianJob(int depth, int width) implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> norms(stack, examples, progress));
+        return device.seconds(() -> norms(stack, examples, progress));
       }
 
       @Override

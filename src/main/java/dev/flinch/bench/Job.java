@@ -40,20 +40,11 @@ interface Job {
 
   /** A job that is ready. */
   interface Run extends AutoCloseable {
-    /** Does the work once, and returns its seconds. */
+    /** Does the work once, and returns its {@linkplain Device#seconds seconds}. */
     double time(Progress progress);
 
     @Override
     void close();
-  }
-
-  /** How long work takes, with all of it done on the device. */
-  static double seconds(Device device, Runnable work) {
-    return GemmRate.seconds(
-        () -> {
-          work.run();
-          device.finish();
-        });
   }
 
   /** Refuses a value that is off by more than a fraction of what was expected; NaN never passes. */

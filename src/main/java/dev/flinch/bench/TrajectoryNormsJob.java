@@ -79,7 +79,7 @@ final class TrajectoryNormsJob implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> measure(stack, POINTS, progress));
+        return device.seconds(() -> measure(stack, POINTS, progress));
       }
 
       @Override

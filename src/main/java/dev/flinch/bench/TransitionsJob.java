@@ -69,7 +69,7 @@ final class TransitionsJob implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> Transitions.along(stack, ellipse, POINTS, BINS, progress));
+        return device.seconds(() -> Transitions.along(stack, ellipse, POINTS, BINS, progress));
       }
 
       @Override
