@@ -99,7 +99,7 @@ public interface RegionWalks extends AutoCloseable {
    * @param codes int32, walkers × hidden units: the pattern where each stopped
    * @param hashes int64, walkers × 2: {@link PatternHash} of where each started and stopped
    * @param drift float64: the largest difference between coefficients that were carried along and
-   *     fresh ones, by the largest of their layer
+   *     fresh ones, by the largest that the layer had in a fresh pass
    * @param logits float64, 3 C a region: c₀, c₁ and c₂ of all logits, with biases; or null
    * @param grams float64, C² a region: A Aᵀ; null where logits are
    */

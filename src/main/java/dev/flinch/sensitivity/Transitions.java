@@ -71,6 +71,11 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
     return (int) (point * bins / points);
   }
 
+  /** The bin of a fraction of the period; of a whole one, as rounding may make it, the last. */
+  static int bin(double fraction, int bins) {
+    return Math.min(bins - 1, (int) (fraction * bins));
+  }
+
   /** One replica's counts, which segments add to in any order. */
   static final class Tally {
     private final long points;

@@ -109,7 +109,8 @@ interface ElementKernels {
 
   /**
    * The earliest root from {@code now} on, over a layer's units, where sign · (c₀ + c₁ t + c₂ t² −
-   * knot · w(t)) becomes positive; {@code now} where it is so already. Roots that touch are none.
+   * knot · w(t)) becomes positive; {@code now} where it is so already. Roots that touch are none. A
+   * unit that stays on its knot has the code below it, so with sign −1 it crosses now.
    *
    * @param stride units, rounded up to {@link #POLYNOMIALS}
    * @param signs 1 or −1; or 0 for none

@@ -133,6 +133,9 @@ final class LockstepWalk implements AutoCloseable {
     /** Units of slope 1 in each layer. */
     final int[] active = new int[hidden];
 
+    /** The largest coefficient that each layer had in a fresh pass. */
+    final double[] scale = new double[hidden + 1];
+
     /** The earliest crossing of each layer. */
     final double[] nextTime = new double[hidden];
 
@@ -560,20 +563,21 @@ final class LockstepWalk implements AutoCloseable {
   private void settle(Walker w, int l, Matrix z, int at, boolean compare) {
     double[] carried = w.polynomials[l];
     int stride = w.stride(l);
-    double largest = 0;
     double difference = 0;
     for (int k = 0; k < 3; k++) {
       read(z, at + k, row);
       boolean biased = biases[l] != null && (k == 0 || k == 2 && walkers.arcs());
       for (int j = 0; j < units[l]; j++) {
         double fresh = biased ? row[j] + biases[l][j] : row[j];
-        largest = Math.max(largest, Math.abs(fresh));
+        w.scale[l] = Math.max(w.scale[l], Math.abs(fresh));
         difference = Math.max(difference, Math.abs(fresh - carried[k * stride + j]));
         carried[k * stride + j] = fresh;
       }
     }
-    if (compare && difference > 0) {
-      w.drift = Math.max(w.drift, difference / Math.max(largest, Double.MIN_NORMAL));
+    // Above a layer of slopes 0 fresh passes are there to replace what rounding has left.
+    boolean alive = l == 0 || w.active[l - 1] > 0;
+    if (compare && alive && difference > 0) {
+      w.drift = Math.max(w.drift, difference / w.scale[l]);
     }
   }
 

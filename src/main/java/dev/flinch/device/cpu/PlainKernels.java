@@ -323,7 +323,7 @@ final class PlainKernels implements ElementKernels {
       double c0 = signs[j] * (coefficients[j] - knots[j]);
       double half1 = 0.5 * signs[j] * coefficients[stride + j];
       double c2 = signs[j] * (coefficients[2 * stride + j] - weight * knots[j]);
-      double root = upwards(c0, half1, c2, now);
+      double root = upwards(signs[j], c0, half1, c2, now);
       if (root < earliest) {
         earliest = root;
         first = j;
@@ -341,12 +341,14 @@ final class PlainKernels implements ElementKernels {
    * unless that and the other root lie behind. Signs of p are told by where its roots are, not by
    * its value, so that a root just passed isn't found again.
    */
-  private static double upwards(double c0, double half1, double c2, double now) {
+  private static double upwards(double sign, double c0, double half1, double c2, double now) {
     double square = half1 * half1;
     double product = c2 * c0;
     double discriminant = square - product;
     if (discriminant <= TOUCHING * (square + Math.abs(product))) {
-      return c2 + c0 > 0 ? now : Double.POSITIVE_INFINITY;
+      // All the same sign; or zero throughout, where the unit has the code below its knot.
+      double all = c2 + c0;
+      return all > 0 || all == 0 && sign < 0 ? now : Double.POSITIVE_INFINITY;
     }
     double root = Math.sqrt(discriminant);
     double rising = half1 > 0 ? -c0 / (half1 + root) : (root - half1) / c2;

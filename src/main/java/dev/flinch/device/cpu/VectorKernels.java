@@ -400,11 +400,12 @@ final class VectorKernels implements ElementKernels {
       VectorMask<Double> opensUpwards =
           c2.compare(VectorOperators.GT, 0).or(c2.compare(VectorOperators.EQ, 0).and(positive));
       VectorMask<Double> behind = falling.compare(VectorOperators.LE, now).andNot(opensUpwards);
+      DoubleVector all = c2.add(c0);
+      VectorMask<Double> already =
+          all.compare(VectorOperators.GT, 0)
+              .or(all.compare(VectorOperators.EQ, 0).and(sign.compare(VectorOperators.LT, 0)));
       DoubleVector found =
-          rising
-              .max(present)
-              .blend(never, behind)
-              .blend(never.blend(present, c2.add(c0).compare(VectorOperators.GT, 0)), touching);
+          rising.max(present).blend(never, behind).blend(never.blend(present, already), touching);
       VectorMask<Double> earlier = found.compare(VectorOperators.LT, best);
       best = best.blend(found, earlier);
       bestAt = bestAt.blend(j, earlier);
