@@ -150,7 +150,8 @@ public record Configuration(
    * @param anchors of kind {@code through}, else null
    * @param image the test image that is translated, of kind {@code translation}, else null
    * @param seed keys a random ellipse, or the draw of anchors; null where nothing is drawn
-   * @param points sampled points k
+   * @param method how transitions are found
+   * @param points sampled points k, and where Jacobian norms are found
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   public record Trajectory(
@@ -158,9 +159,23 @@ public record Configuration(
       Anchors anchors,
       Integer image,
       Long seed,
+      Method method,
       int points,
       int bins,
       boolean jacobian) {}
+
+  /** How transitions along a trajectory are found. */
+  public enum Method {
+    /** Exact where the network is piecewise linear, else sampled. */
+    @JsonProperty("auto")
+    AUTO,
+    /** All crossings, walked from one linear region to the next. */
+    @JsonProperty("exact")
+    EXACT,
+    /** Between sampled points. */
+    @JsonProperty("sampled")
+    SAMPLED
+  }
 
   /** The kinds of closed trajectory. */
   public enum Kind {

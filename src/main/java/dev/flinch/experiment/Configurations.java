@@ -29,6 +29,7 @@ import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.ObjectSchema;
@@ -109,10 +110,18 @@ final class Configurations {
                   isKind(Kind.RANDOM)
                       .or(isKind(Kind.THROUGH).and(t -> !t.path("anchors").isArray()))),
           optional(
+              "method",
+              choice(Method.class),
+              Method.AUTO,
+              "How transitions are found: exact walks from one linear region to the next and needs a"
+                  + " piecewise-linear activation, sampled compares the patterns of points, auto is"
+                  + " exact wherever that is possible."),
+          optional(
               "points",
               integer(1, MOST_POINTS),
               1 << 20,
-              "Equidistant parameters at which the trajectory is sampled."),
+              "Equidistant parameters at which Jacobian norms are found, and transitions where they"
+                  + " are sampled."),
           optional("bins", integer(1), 60, "Parts of the parameter's range that are reported."),
           optional("jacobian", bool(), true, "Whether Jacobian norms are measured along it too."));
 
@@ -262,6 +271,19 @@ final class Configurations {
   }
 
   private static void checkCounts(JsonNode study, String path, List<String> problems) {
+    for (JsonNode activation : study.at("/networks/activations")) {
+      for (int t = 0; t < study.at("/measures/trajectories").size(); t++) {
+        JsonNode method = study.at("/measures/trajectories/%d/method".formatted(t));
+        if (activation.asText().equals(Activation.TANH.label())
+            && method.asText().equals("exact")) {
+          problems.add(
+              Schema.mismatch(
+                  "measures.trajectories[%d].method".formatted(t),
+                  "\"auto\" or \"sampled\" with Tanh, which has no linear regions",
+                  method));
+        }
+      }
+    }
     JsonNode data = study.path("data");
     atMost(study, "/training/batchSize", data.path("train"), "data.train", problems);
     for (String measure : List.of("jacobian", "logitJacobian")) {

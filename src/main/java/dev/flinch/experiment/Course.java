@@ -1,10 +1,15 @@
 package dev.flinch.experiment;
 
 import dev.flinch.base.Progress;
+import dev.flinch.base.RequestException;
 import dev.flinch.data.LabelledImages;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.report.TrajectoryFigure.Anchor;
 import dev.flinch.report.TrajectoryFigure.Parameter;
+import dev.flinch.sensitivity.Crossings;
+import dev.flinch.sensitivity.ExactTrajectory;
+import dev.flinch.sensitivity.ExactTrajectory.Points;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.TrajectoryNorms;
 import dev.flinch.sensitivity.Transitions;
@@ -58,29 +63,44 @@ record Course(
         List.of());
   }
 
-  /** Transitions, and Jacobian norms where asked for, of every replica of a stack. */
-  TrajectoryResult[] measure(
-      NetworkStack stack, long points, int bins, boolean jacobian, Progress progress) {
+  /** What was measured of one replica; all its crossings where they were walked, else null. */
+  record Outcome(TrajectoryResult result, Crossings crossings) {}
+
+  /**
+   * Transitions, and Jacobian norms where asked for, of every replica of a stack.
+   *
+   * @throws RequestException if an exact walk is asked of a network that has no linear regions
+   */
+  Outcome[] measure(
+      NetworkStack stack,
+      Method method,
+      long points,
+      int bins,
+      boolean jacobian,
+      Progress progress) {
+    boolean possible = ExactTrajectory.isPossible(stack.architecture());
+    if (method == Method.EXACT && !possible) {
+      throw new RequestException(
+          "%s: expected a piecewise-linear activation and a hidden layer for exact transitions; sample them"
+              .formatted(stack.architecture().title()));
+    }
+    if (possible && method != Method.SAMPLED) {
+      Points at = jacobian ? Points.equidistant(curve, points) : Points.NONE;
+      return Arrays.stream(ExactTrajectory.along(stack, curve, at, bins, progress))
+          .map(e -> outcome(points, e.crossings().transitions(bins), e.crossings(), e.norms()))
+          .toArray(Outcome[]::new);
+    }
     return jacobian
         ? Arrays.stream(TrajectoryMeasures.along(stack, curve, points, bins, progress))
-            .map(m -> result(points, bins, m.transitions(), m.norms()))
-            .toArray(TrajectoryResult[]::new)
+            .map(m -> outcome(points, m.transitions(), null, m.norms()))
+            .toArray(Outcome[]::new)
         : Arrays.stream(Transitions.along(stack, curve, points, bins, progress))
-            .map(t -> result(points, bins, t, null))
-            .toArray(TrajectoryResult[]::new);
+            .map(t -> outcome(points, t, null, null))
+            .toArray(Outcome[]::new);
   }
 
-  private TrajectoryResult result(
-      long points, int bins, Transitions transitions, TrajectoryNorms norms) {
-    return new TrajectoryResult(
-        curve.kind(),
-        anchors,
-        image,
-        points,
-        bins,
-        TrajectoryResult.Counts.of(transitions),
-        transitions.regions(),
-        norms != null && Double.isFinite(norms.mean()) ? norms : null,
-        null);
+  private Outcome outcome(
+      long points, Transitions transitions, Crossings crossings, TrajectoryNorms norms) {
+    return new Outcome(TrajectoryResult.of(this, points, transitions, crossings, norms), crossings);
   }
 }

@@ -32,6 +32,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -486,9 +487,18 @@ public final class Study {
       for (int t = 0; t < data.courses().size(); t++) {
         Configuration.Trajectory asked = measures.trajectories().get(t);
         along.add(
-            data.courses()
-                .get(t)
-                .measure(networks, asked.points(), asked.bins(), asked.jacobian(), progress));
+            Arrays.stream(
+                    data.courses()
+                        .get(t)
+                        .measure(
+                            networks,
+                            asked.method(),
+                            asked.points(),
+                            asked.bins(),
+                            asked.jacobian(),
+                            progress))
+                .map(Course.Outcome::result)
+                .toArray(TrajectoryResult[]::new));
       }
       List<NetworkResult> results = new ArrayList<>();
       for (int r = 0; r < replicas.size(); r++) {

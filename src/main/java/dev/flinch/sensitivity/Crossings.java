@@ -1,9 +1,9 @@
 package dev.flinch.sensitivity;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.DoubleBinaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -132,23 +132,45 @@ public final class Crossings {
     return Math.max(1, places);
   }
 
-  /** The length of the shortest region, by the parameter: the least gap between two places. */
-  public double shortestRegion() {
-    return lengths(Math::min);
+  /**
+   * A linear region along the curve.
+   *
+   * @param from where it begins
+   * @param length of its part of the parameter's range
+   */
+  public record Region(double from, double length) {}
+
+  /** The shortest region; the first of equals. */
+  public Region shortestRegion() {
+    return region(Comparator.comparingDouble(Region::length));
   }
 
-  /** The length of the longest region, by the parameter. */
-  public double longestRegion() {
-    return lengths(Math::max);
+  /** The longest region; the first of equals. */
+  public Region longestRegion() {
+    return region(Comparator.comparingDouble(Region::length).reversed());
   }
 
-  private double lengths(DoubleBinaryOperator better) {
-    double near = ONE_PLACE * period;
+  private Region region(Comparator<Region> order) {
     return IntStream.range(0, places > 1 ? count() : 0)
-        .mapToDouble(i -> gap(parameters, i, period))
-        .filter(gap -> gap > near)
-        .reduce(better)
-        .orElse(period);
+        .mapToObj(i -> new Region(parameters[i], gap(parameters, i, period)))
+        .filter(region -> region.length() > ONE_PLACE * period)
+        .min(order)
+        .orElse(new Region(0, period));
+  }
+
+  /**
+   * The transitions that k equidistant points see in exact arithmetic, from 0 on: a unit that
+   * crosses a knot and comes back between two of them isn't seen.
+   */
+  public long seenBy(long points) {
+    // By unit and step: how far the unit's code ends from where it began.
+    Map<Long, Integer> changes = new HashMap<>();
+    for (int i = 0; i < count(); i++) {
+      long step = Math.min(points - 1, (long) (parameters[i] / period * points));
+      int change = (packed[i] & 1) == 1 ? 1 : -1;
+      changes.merge(step << 32 | packed[i] >> 2, change, Integer::sum);
+    }
+    return changes.values().stream().mapToLong(Math::abs).sum();
   }
 
   /** The counts that sampling comes close to. */

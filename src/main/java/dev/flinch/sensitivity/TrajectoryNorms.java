@@ -221,7 +221,7 @@ public record TrajectoryNorms(double mean, double[] perBin, Extreme minimum, Ext
       int classes = architecture.classes();
       // At most a region a step, each with a Gram matrix.
       long gramBytes = (long) Double.BYTES * classes * classes;
-      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points, gramBytes);
+      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points, gramBytes, false);
       int steps = trajectoryPass.segmentSteps();
       this.logits = new Matrix[device.lanes()];
       this.grams = new Matrix[device.lanes()];

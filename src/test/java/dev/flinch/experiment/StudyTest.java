@@ -18,6 +18,7 @@ import dev.flinch.device.DeviceLostException;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.network.Network;
@@ -243,9 +244,11 @@ class StudyTest {
                       through.anchors(),
                       null,
                       1,
+                      Method.AUTO,
                       3000,
                       7,
                       true,
+                      false,
                       "glyphs",
                       shared,
                       null),
