@@ -13,12 +13,14 @@ import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Trajectory;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.LongToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
-import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,7 +49,7 @@ public record ExactTrajectory(
   private static final int MOST_PIECES = 256;
 
   /** Walkers of a task, where not all replicas are walked at once. */
-  private static final int WALKERS = 64;
+  private static final int WALKERS = 32;
 
   private static final int MOST_CROSSINGS = 512;
 
@@ -60,8 +62,11 @@ public record ExactTrajectory(
   /** Replicas whose networks are made ready together. */
   private static final long NETWORK_BYTES = 512L << 20;
 
-  /** What is carried along may be off by so much of the largest in its layer. */
-  private static final double MOST_DRIFT = 1e-7;
+  /** What is carried along may be off by so much of the largest in its layer … */
+  private static final double MOST_DRIFT = 1e-9;
+
+  /** … or the piece is walked again in stretches of so many crossings. */
+  private static final int FEW_CROSSINGS = 4;
 
   /**
    * Parameters of a trajectory at which norms are found.
@@ -105,28 +110,79 @@ public record ExactTrajectory(
   }
 
   /**
-   * Walks every replica.
+   * Walks every replica along one trajectory.
    *
    * @param points where Jacobian norms of the probabilities are found
    * @param bins of the norms
+   * @return one result a replica
    * @throws IllegalArgumentException for a network that is not piecewise linear
    */
   public static ExactTrajectory[] along(
       NetworkStack stack, Trajectory trajectory, Points points, int bins, Progress progress) {
+    return along(stack, List.of(trajectory), t -> points, bins, progress)[0];
+  }
+
+  /**
+   * Walks every replica along every trajectory, all of them as one batch.
+   *
+   * @param points where Jacobian norms of the probabilities are found along each
+   * @param bins of the norms
+   * @return {@code [trajectory][replica]}
+   * @throws IllegalArgumentException for a network that is not piecewise linear
+   */
+  public static ExactTrajectory[][] along(
+      NetworkStack stack,
+      List<Trajectory> trajectories,
+      Function<Trajectory, Points> points,
+      int bins,
+      Progress progress) {
     Architecture architecture = stack.architecture();
     if (!isPossible(architecture)) {
       throw new IllegalArgumentException(
           architecture.title() + ": expected a piecewise-linear network with a hidden layer");
     }
-    ExactTrajectory[] results = new ExactTrajectory[stack.replicas()];
+    ExactTrajectory[][] results = new ExactTrajectory[trajectories.size()][stack.replicas()];
     int together = (int) Math.max(1, NETWORK_BYTES / (8 * architecture.parameters()));
-    for (int from = 0; from < results.length; from += together) {
-      int count = Math.min(together, results.length - from);
-      try (Walk walk = new Walk(stack, from, count, trajectory, points, bins)) {
-        System.arraycopy(walk.run(progress), 0, results, from, count);
+    try (Scope scope = new Scope(stack.device())) {
+      List<Way> ways =
+          trajectories.stream()
+              .map(trajectory -> new Way(scope, stack, trajectory, points.apply(trajectory)))
+              .toList();
+      for (int from = 0; from < stack.replicas(); from += together) {
+        int count = Math.min(together, stack.replicas() - from);
+        try (Scope own = new Scope(stack.device());
+            Walk walk = new Walk(own, stack, from, count, ways, bins)) {
+          walk.run(progress);
+          for (int t = 0; t < results.length; t++) {
+            for (int r = 0; r < count; r++) {
+              results[t][from + r] = walk.result(t, r);
+            }
+          }
+        }
       }
     }
     return results;
+  }
+
+  /** A trajectory, cut into pieces. */
+  private static final class Way {
+    final Trajectory trajectory;
+    final Points points;
+    final List<Piece> pieces;
+    final FirstLayer firstLayer;
+
+    Way(Scope scope, NetworkStack stack, Trajectory trajectory, Points points) {
+      this.trajectory = trajectory;
+      this.points = points;
+      long least = stack.architecture().hiddenUnits() / UNITS_PER_PIECE;
+      this.pieces =
+          Piece.cut(trajectory.curve(), (int) Math.max(LEAST_PIECES, Math.min(MOST_PIECES, least)));
+      this.firstLayer = new FirstLayer(scope, stack, trajectory, 1);
+    }
+
+    boolean isArcs() {
+      return pieces.get(0).isArc();
+    }
   }
 
   /** The walks of some replicas. */
@@ -135,44 +191,38 @@ public record ExactTrajectory(
     private final Device device;
     private final int firstReplica;
     private final int replicas;
-    private final Trajectory trajectory;
-    private final Points points;
+    private final List<Way> ways;
     private final int bins;
-    private final List<Piece> pieces;
-    private final Scope scope;
-    private final FirstLayer firstLayer;
     private final Networks networks;
     private final RegionWalks walks;
 
-    /** {@code [replica][piece]}. */
-    private final Path[][] paths;
+    /** {@code [trajectory][replica][piece]}. */
+    private final Path[][][] paths;
 
     Walk(
-        NetworkStack stack,
-        int firstReplica,
-        int replicas,
-        Trajectory trajectory,
-        Points points,
-        int bins) {
+        Scope scope, NetworkStack stack, int firstReplica, int replicas, List<Way> ways, int bins) {
       this.stack = stack;
       this.device = stack.device();
       this.firstReplica = firstReplica;
       this.replicas = replicas;
-      this.trajectory = trajectory;
-      this.points = points;
+      this.ways = ways;
       this.bins = bins;
-      Architecture architecture = stack.architecture();
-      long least = architecture.hiddenUnits() / UNITS_PER_PIECE;
-      this.pieces =
-          Piece.cut(trajectory.curve(), (int) Math.max(LEAST_PIECES, Math.min(MOST_PIECES, least)));
-      this.paths = new Path[replicas][pieces.size()];
-      this.scope = new Scope(device);
-      this.firstLayer = new FirstLayer(scope, stack, trajectory, 1);
-      this.networks = networks(architecture);
+      this.paths = new Path[ways.size()][replicas][];
+      for (int t = 0; t < ways.size(); t++) {
+        Way way = ways.get(t);
+        for (int r = 0; r < replicas; r++) {
+          int replica = r;
+          paths[t][r] =
+              way.pieces.stream()
+                  .map(piece -> new Path(way, replica, piece, way.points, bins))
+                  .toArray(Path[]::new);
+        }
+      }
+      this.networks = networks(scope, stack.architecture());
       this.walks = device.walks(networks);
     }
 
-    private Networks networks(Architecture architecture) {
+    private Networks networks(Scope scope, Architecture architecture) {
       int depth = architecture.depth();
       Matrix[] weights = new Matrix[depth - 1];
       Matrix[] biases = new Matrix[depth];
@@ -186,11 +236,13 @@ public record ExactTrajectory(
           architecture.activation(),
           weights,
           architecture.biases() ? biases : null,
-          points.count() > 0 ? factors(architecture) : null);
+          ways.stream().anyMatch(way -> way.points.count() > 0)
+              ? factors(scope, architecture)
+              : null);
     }
 
     /** W₁ itself, or the Cholesky factor of W₁W₁ᵀ where that is narrower. */
-    private Matrix factors(Architecture architecture) {
+    private Matrix factors(Scope scope, Architecture architecture) {
       int units = architecture.rows(0);
       int columns = Math.min(units, architecture.inputs());
       Matrix factors =
@@ -208,53 +260,55 @@ public record ExactTrajectory(
       return factors;
     }
 
-    ExactTrajectory[] run(Progress progress) {
-      int all = replicas * pieces.size();
+    void run(Progress progress) {
+      List<List<Path>> tasks = new ArrayList<>();
+      for (Path[][] along : paths) {
+        for (Path[] of : along) {
+          for (int from = 0; from < of.length; from += WALKERS) {
+            tasks.add(Arrays.asList(of).subList(from, Math.min(of.length, from + WALKERS)));
+          }
+        }
+      }
       boolean whole = device.takesWholeStacks();
-      int perReplica = (pieces.size() + WALKERS - 1) / WALKERS;
-      int tasks = whole ? 1 : replicas * perReplica;
+      List<List<Path>> batches = whole ? batches(tasks) : tasks;
       AtomicLong done = new AtomicLong();
       String title = "regions of " + stack.architecture().title();
       device.run(
-          tasks,
+          batches.size(),
           (lane, task) -> {
-            int replica = task / perReplica;
-            int from = task % perReplica * pieces.size() / perReplica;
-            int to = (task % perReplica + 1) * pieces.size() / perReplica;
-            int[] walkers =
-                whole
-                    ? IntStream.range(0, all).toArray()
-                    : IntStream.range(replica * pieces.size() + from, replica * pieces.size() + to)
-                        .toArray();
-            walk(lane, walkers, whole ? WHOLE_BYTES : TASK_BYTES);
-            progress.report(title, done.incrementAndGet(), tasks);
+            walk(lane, batches.get(task).toArray(Path[]::new), whole ? WHOLE_BYTES : TASK_BYTES);
+            progress.report(title, done.incrementAndGet(), batches.size());
           });
-      return IntStream.range(0, replicas).mapToObj(this::result).toArray(ExactTrajectory[]::new);
+    }
+
+    /**
+     * All paths that can be walked by one operation: arcs, and straight pieces; with norms or not.
+     */
+    private static List<List<Path>> batches(List<List<Path>> tasks) {
+      return List.copyOf(
+          tasks.stream()
+              .flatMap(List::stream)
+              .collect(
+                  Collectors.groupingBy(
+                      path -> List.of(path.way.isArcs(), path.points.count() > 0)))
+              .values());
     }
 
     /** Walks pieces side by side to their ends. */
-    private void walk(Lane lane, int[] which, long bytes) {
-      boolean norms = points.count() > 0;
+    private void walk(Lane lane, Path[] some, long bytes) {
+      boolean norms = some[0].points.count() > 0;
       long classes = networks.classes();
       long perRegion = norms ? 8 * (3 * classes + classes * classes) : 12;
       int capacity =
-          (int) Math.max(4, Math.min(MOST_CROSSINGS, bytes / which.length / perRegion - 1));
+          (int) Math.max(4, Math.min(MOST_CROSSINGS, bytes / some.length / perRegion - 1));
       try (Scope own = new Scope(device)) {
-        Trace trace = Trace.of(own, networks, which.length, capacity, norms);
-        Path[] started =
-            Arrays.stream(which)
-                .mapToObj(
-                    i -> new Path(i / pieces.size(), pieces.get(i % pieces.size()), points, bins))
-                .toArray(Path[]::new);
-        Matrix first = firstLayers(lane, own, started);
+        Trace trace = Trace.of(own, networks, some.length, capacity, norms);
+        Matrix first = firstLayers(lane, own, some);
         boolean resumed = false;
         do {
-          step(lane, started, first, trace, resumed);
+          step(lane, some, first, trace, resumed);
           resumed = true;
-        } while (Arrays.stream(started).anyMatch(path -> !path.arrived()));
-        for (int i = 0; i < which.length; i++) {
-          paths[which[i] / pieces.size()][which[i] % pieces.size()] = started[i];
-        }
+        } while (Arrays.stream(some).anyMatch(path -> !path.arrived()));
       }
     }
 
@@ -265,7 +319,9 @@ public record ExactTrajectory(
           Matrix.of(own.doubles(3L * started.length * units), 0, 3 * started.length, units);
       for (int from = 0, to; from < started.length; from = to) {
         to = from;
-        while (to < started.length && started[to].replica == started[from].replica) {
+        while (to < started.length
+            && started[to].way == started[from].way
+            && started[to].replica == started[from].replica) {
           to++;
         }
         int[] indices = new int[9 * (to - from)];
@@ -273,7 +329,7 @@ public record ExactTrajectory(
         for (int i = from; i < to; i++) {
           started[i].piece.polynomial(indices, coefficients, 9 * (i - from));
         }
-        firstLayer.combine(
+        started[from].way.firstLayer.combine(
             lane,
             firstReplica + started[from].replica,
             3,
@@ -343,46 +399,50 @@ public record ExactTrajectory(
       }
     }
 
-    private ExactTrajectory result(int replica) {
-      Path[] own = paths[replica];
-      double[] healed = heal(own);
-      double drift = Arrays.stream(own).mapToDouble(path -> path.drift).max().orElseThrow();
-      if (!(drift <= MOST_DRIFT)) {
-        throw new IllegalStateException(
-            "%s: what was carried from region to region is off by %.1e of the largest in its layer; expected at most %.0e"
-                .formatted(stack.architecture().title(), drift, MOST_DRIFT));
+    ExactTrajectory result(int way, int replica) {
+      Path[] own = paths[way][replica];
+      for (int i = 0; i < own.length; i++) {
+        if (own[i].drift > MOST_DRIFT) {
+          LOG.info(
+              "{}: what was carried past parameter {} is off by {} of its layer's largest; walked"
+                  + " again in shorter stretches",
+              stack.architecture().title(),
+              own[i].piece.start(),
+              own[i].drift);
+          own[i] = again(own[i], own[i].startCodes, FEW_CROSSINGS);
+        }
       }
+      double[] healed = heal(own);
       int[] packed = Arrays.stream(own).flatMapToInt(path -> Arrays.stream(path.packed)).toArray();
       double[] parameters = Arrays.stream(own).flatMapToDouble(Path::globals).toArray();
+      Way along = ways.get(way);
       return new ExactTrajectory(
-          Crossings.of(trajectory.period(), networks.hidden(), parameters, packed),
-          points.count() == 0
+          Crossings.of(along.trajectory.period(), networks.hidden(), parameters, packed),
+          along.points.count() == 0
               ? null
               : TrajectoryNorms.of(Arrays.stream(own).map(path -> path.tally).toList(), bins),
           healed,
-          drift);
+          Arrays.stream(own).mapToDouble(path -> path.drift).max().orElseThrow());
     }
 
     /** Walks pieces again whose first pattern is not the last one of the piece before. */
     private double[] heal(Path[] own) {
       int count = own.length;
-      double[] healed = new double[0];
+      double[] healed = {};
       // Once around finds every seam; a healed piece may end with another pattern, so once more.
       for (int i = 0; i < 2 * count; i++) {
-        Path before = own[i % count];
+        int before = i % count;
         int next = (i + 1) % count;
-        if (before.lastHash != own[next].firstHash) {
+        if (own[before].lastHash != own[next].firstHash) {
           double seam = own[next].piece.start();
           LOG.info(
-              "{}: the patterns at parameter {} differ by where the walk came from; walked on from"
-                  + " before",
+              "{}: the walk arrives at parameter {} with another pattern than it goes on with;"
+                  + " walked on with the first",
               stack.architecture().title(),
               seam);
-          healed = Arrays.copyOf(healed, healed.length + 1);
-          healed[healed.length - 1] = seam;
-          Path again = goOn(before, own[next]);
-          again.tally = own[next].tally;
-          own[next] = again;
+          healed = DoubleStream.concat(Arrays.stream(healed), DoubleStream.of(seam)).toArray();
+          own[before] = again(own[before], own[before].startCodes, MOST_CROSSINGS);
+          own[next] = again(own[next], own[before].endCodes, MOST_CROSSINGS);
         }
       }
       for (int i = 0; i < count; i++) {
@@ -395,47 +455,45 @@ public record ExactTrajectory(
       return healed;
     }
 
-    /** Walks a piece from the pattern that the path before it arrived with. */
-    private Path goOn(Path before, Path path) {
-      Path again = new Path(path.replica, path.piece, Points.NONE, bins);
+    /**
+     * Walks a piece again, for its crossings alone.
+     *
+     * @param startCodes the pattern to start with; null for that of its first point
+     * @param capacity crossings until everything is found anew
+     */
+    private Path again(Path path, int[] startCodes, int capacity) {
+      Path again = new Path(path.way, path.replica, path.piece, Points.NONE, bins);
+      again.tally = path.tally;
+      again.startCodes = startCodes;
+      again.endCodes = new int[networks.hiddenUnits()];
       try (Scope own = new Scope(device)) {
-        Trace trace = Trace.of(own, networks, 1, MOST_CROSSINGS, false);
+        Trace trace = Trace.of(own, networks, 1, capacity, false);
+        if (startCodes != null) {
+          device.upload(startCodes, 0, trace.codes(), 0, startCodes.length);
+        }
         device.run(
             1,
             (lane, task) -> {
-              Path[] one = {new Path(before.replica, before.piece, Points.NONE, bins)};
+              Path[] one = {again};
               Matrix first = firstLayers(lane, own, one);
-              boolean resumed = before.resumedCodes != null;
-              if (resumed) {
-                device.upload(before.resumedCodes, 0, trace.codes(), 0, networks.hiddenUnits());
-              }
               do {
-                step(lane, one, first, trace, resumed);
-                resumed = true;
-              } while (!one[0].arrived());
-              again.resumedCodes = new int[networks.hiddenUnits()];
-              device.download(trace.codes(), 0, again.resumedCodes, 0, again.resumedCodes.length);
-              Path[] other = {again};
-              Matrix second = firstLayers(lane, own, other);
-              do {
-                step(lane, other, second, trace, true);
+                step(lane, one, first, trace, again.walked || startCodes != null);
               } while (!again.arrived());
             });
+        device.download(trace.codes(), 0, again.endCodes, 0, again.endCodes.length);
       }
       return again;
     }
 
     @Override
     public void close() {
-      if (walks != null) {
-        walks.close();
-      }
-      scope.close();
+      walks.close();
     }
   }
 
   /** A walker's way along a piece. */
   private static final class Path {
+    private final Way way;
     private final int replica;
     private final Piece piece;
     private final double end;
@@ -458,10 +516,14 @@ public record ExactTrajectory(
     private long lastHash;
     private double drift;
 
-    /** The pattern that it started from, where that was not the one of its first point. */
-    private int[] resumedCodes;
+    /** The pattern that it was given to start with, or null. */
+    private int[] startCodes;
 
-    Path(int replica, Piece piece, Points points, int bins) {
+    /** The pattern that it arrived with, where that was asked for. */
+    private int[] endCodes;
+
+    Path(Way way, int replica, Piece piece, Points points, int bins) {
+      this.way = way;
       this.replica = replica;
       this.piece = piece;
       this.at = piece.local(piece.start());
