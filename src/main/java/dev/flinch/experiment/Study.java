@@ -38,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -483,23 +484,7 @@ public final class Study {
       Configuration.Measures measures = configuration.measures();
       JacobianNorms[] norms = norms(networks, measures.jacobian(), Jacobian.PROBABILITIES);
       JacobianNorms[] logitNorms = norms(networks, measures.logitJacobian(), Jacobian.LOGITS);
-      List<TrajectoryResult[]> along = new ArrayList<>();
-      for (int t = 0; t < data.courses().size(); t++) {
-        Configuration.Trajectory asked = measures.trajectories().get(t);
-        along.add(
-            Arrays.stream(
-                    data.courses()
-                        .get(t)
-                        .measure(
-                            networks,
-                            asked.method(),
-                            asked.points(),
-                            asked.bins(),
-                            asked.jacobian(),
-                            progress))
-                .map(Course.Outcome::result)
-                .toArray(TrajectoryResult[]::new));
-      }
+      TrajectoryResult[][] along = alongTrajectories(networks);
       List<NetworkResult> results = new ArrayList<>();
       for (int r = 0; r < replicas.size(); r++) {
         int replica = r;
@@ -529,9 +514,45 @@ public final class Study {
                 trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
                 trained ? MeanNorm.of(norms[r]) : null,
                 trained ? MeanNorm.of(logitNorms[r]) : null,
-                trained ? along.stream().map(t -> t[replica]).toList() : List.of()));
+                trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of()));
       }
       return List.copyOf(results);
+    }
+
+    /** {@code [trajectory][replica]}; trajectories that are asked for alike go as one batch. */
+    private TrajectoryResult[][] alongTrajectories(NetworkStack networks) {
+      List<Configuration.Trajectory> asked = configuration.measures().trajectories();
+      TrajectoryResult[][] results = new TrajectoryResult[asked.size()][];
+      Map<List<Object>, List<Integer>> alike =
+          IntStream.range(0, asked.size())
+              .boxed()
+              .collect(
+                  Collectors.groupingBy(
+                      t -> {
+                        Configuration.Trajectory one = asked.get(t);
+                        return List.of(one.method(), one.points(), one.bins(), one.jacobian());
+                      },
+                      LinkedHashMap::new,
+                      Collectors.toList()));
+      for (List<Integer> group : alike.values()) {
+        Configuration.Trajectory first = asked.get(group.get(0));
+        Course.Outcome[][] outcomes =
+            Course.measure(
+                networks,
+                group.stream().map(data.courses()::get).toList(),
+                first.method(),
+                first.points(),
+                first.bins(),
+                first.jacobian(),
+                progress);
+        for (int i = 0; i < group.size(); i++) {
+          results[group.get(i)] =
+              Arrays.stream(outcomes[i])
+                  .map(Course.Outcome::result)
+                  .toArray(TrajectoryResult[]::new);
+        }
+      }
+      return results;
     }
 
     private Evaluation[] onOwnLabels(NetworkStack networks) {

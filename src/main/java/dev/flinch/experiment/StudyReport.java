@@ -1,5 +1,6 @@
 package dev.flinch.experiment;
 
+import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
@@ -21,6 +22,7 @@ import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** What a study's reader sees: figures, and the table that ends a run. */
 final class StudyReport {
@@ -187,7 +189,47 @@ final class StudyReport {
             TrajectoryFigure.of(study.title(), course.parameter(), course.marks(), all));
       }
     }
+    putEllipses(figures, study, data.courses(), networks);
     return figures;
+  }
+
+  /** All ellipses in one figure, for each group of networks (Novak et al., Figure 2). */
+  private static void putEllipses(
+      Map<String, Figure> figures,
+      Configuration study,
+      List<Course> courses,
+      List<NetworkResult> networks) {
+    List<Integer> ellipses =
+        IntStream.range(0, courses.size())
+            .filter(t -> courses.get(t).curve().curve().shape() == Curve.Shape.ELLIPSE)
+            .boxed()
+            .toList();
+    List<NetworkResult> trained = networks.stream().filter(NetworkResult::isTrained).toList();
+    boolean comparable =
+        ellipses.stream().map(t -> study.measures().trajectories().get(t).bins()).distinct().count()
+            == 1;
+    if (ellipses.size() < 2 || !comparable) {
+      return;
+    }
+    Map<Group, List<NetworkResult>> groups = groups(study, trained);
+    groups.forEach(
+        (group, members) -> {
+          String what = "%s, %s labels".formatted(group.name(), group.labels());
+          put(
+              figures,
+              groups.size() == 1 ? "ellipses" : "ellipses-" + fileName(what),
+              TrajectoryFigure.of(
+                  study.title() + ", " + what,
+                  TrajectoryFigure.Parameter.angle(),
+                  Course.anchorMarks(),
+                  ellipses.stream()
+                      .map(
+                          t ->
+                              series(
+                                  courses.get(t).label(),
+                                  members.stream().map(n -> n.trajectories().get(t)).toList()))
+                      .toList()));
+        });
   }
 
   private static void put(Map<String, Figure> figures, String name, Figure figure) {

@@ -92,14 +92,14 @@ public final class TrajectoryMeasurement {
     try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
       long started = System.nanoTime();
       Course.Outcome outcome =
-          course
-              .measure(
-                  stack,
-                  request.method(),
-                  request.points(),
-                  request.bins(),
-                  request.jacobian(),
-                  progress)[0];
+          Course.measure(
+              stack,
+              List.of(course),
+              request.method(),
+              request.points(),
+              request.bins(),
+              request.jacobian(),
+              progress)[0][0];
       TrajectoryResult result = outcome.result();
       if (request.jacobian() && result.jacobianNorm() == null) {
         throw new RequestException(
