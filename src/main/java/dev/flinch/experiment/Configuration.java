@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.training.Augmentation;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -94,6 +95,7 @@ public record Configuration(
       List<Double> learningRates,
       int batchSize,
       List<Labels> labels,
+      List<Augmentation> augmentations,
       double decayFactor,
       int decayEpochs,
       Stop stop,
@@ -101,6 +103,7 @@ public record Configuration(
     public Training {
       learningRates = List.copyOf(learningRates);
       labels = List.copyOf(labels);
+      augmentations = List.copyOf(augmentations);
     }
   }
 
@@ -237,7 +240,7 @@ public record Configuration(
 
   /**
    * Every network of the study: shapes × activations × initial scales × learning rates × labels ×
-   * seeds, the last changing fastest.
+   * augmentations × seeds, the last changing fastest.
    */
   public List<Replica> replicas() {
     return Replica.all(this);

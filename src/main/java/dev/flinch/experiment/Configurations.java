@@ -33,6 +33,7 @@ import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.ObjectSchema;
+import dev.flinch.training.Augmentation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -191,9 +192,9 @@ final class Configurations {
                       list(integer(0, Long.MAX_VALUE)),
                       List.of(1),
                       "One network each; keys its initial weights, the order of its mini-batches,"
-                          + " and its random labels.")),
+                          + " its random labels, and the moves of its images.")),
               "A study trains every combination of shape, activation, initial scale, learning rate,"
-                  + " labels and seed."),
+                  + " labels, augmentation and seed."),
           section(
               "training",
               object(
@@ -213,6 +214,15 @@ final class Configurations {
                       List.of(Labels.TRUE),
                       "What networks are taught: the data's labels, or classes drawn uniformly in"
                           + " their place."),
+                  optional(
+                      "augmentations",
+                      list(choice(Augmentation.class)),
+                      List.of(Augmentation.NONE),
+                      "How training images are moved, at random and anew in every epoch: not at all;"
+                          + " by −4 to 4 pixels each way with wrap-around, half of them flipped left"
+                          + " to right; or, if they are square, also half flipped top to bottom,"
+                          + " and turned by 0 to 3 quarters. All measures are of images as they"
+                          + " are."),
                   optional(
                       "decayFactor", positive(1), 0.1, "The learning rate is multiplied by this …"),
                   optional("decayEpochs", integer(1), 500, "… after every so many epochs."),

@@ -19,6 +19,7 @@ import dev.flinch.network.NetworkFile;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.EpochRecord;
 import dev.flinch.training.Evaluation;
@@ -302,7 +303,13 @@ public final class Study {
     Checkpoint begun =
         Files.exists(folder.checkpoint()) ? Checkpoint.read(folder.checkpoint()) : null;
     LabelledImages validation = data.splits().validation();
-    try (DeviceExamples train = new DeviceExamples(device, data.splits().train());
+    boolean augmented =
+        configuration.training().augmentations().stream().anyMatch(a -> a != Augmentation.NONE);
+    LabelledImages taught = data.splits().train();
+    try (DeviceExamples train =
+            augmented
+                ? DeviceExamples.withPixels(device, taught)
+                : new DeviceExamples(device, taught);
         DeviceExamples test = new DeviceExamples(device, data.splits().test());
         DeviceExamples held =
             validation.count() > 0 ? new DeviceExamples(device, validation) : null) {
@@ -415,7 +422,10 @@ public final class Study {
               .mapToObj(
                   r ->
                       new ReplicaSettings(
-                          replicas.get(r).seed(), replicas.get(r).learningRate(), labels[r]))
+                          replicas.get(r).seed(),
+                          replicas.get(r).learningRate(),
+                          labels[r],
+                          replicas.get(r).augmentation()))
               .toList();
       try (Trainer trainer = new Trainer(networks, train, settings(training), taught)) {
         if (from != null) {
@@ -504,6 +514,7 @@ public final class Study {
                 asked.initScale(),
                 asked.learningRate(),
                 asked.labels(),
+                asked.augmentation(),
                 asked.seed(),
                 architecture.parameters(),
                 outcome.name().toLowerCase(Locale.ROOT),

@@ -11,6 +11,7 @@ import dev.flinch.report.NetworkPoint;
 import dev.flinch.report.Table;
 import dev.flinch.report.TrajectoryFigure;
 import dev.flinch.report.TrajectoryFigure.Series;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.EpochRecord;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,16 +35,25 @@ final class StudyReport {
   private StudyReport() {}
 
   /** Networks that differ in their seeds alone. */
-  private record Group(String name, Labels labels) {}
+  private record Group(String name, Labels labels, Augmentation augmentation) {
+    String teaching() {
+      return StudyReport.teaching(labels, augmentation);
+    }
+  }
 
   private static Map<Group, List<NetworkResult>> groups(
       Configuration study, List<NetworkResult> networks) {
     return networks.stream()
         .collect(
             Collectors.groupingBy(
-                n -> new Group(name(study, n), n.labels()),
+                n -> new Group(name(study, n), n.labels(), n.augmentation()),
                 LinkedHashMap::new,
                 Collectors.toList()));
+  }
+
+  /** What networks are told apart by within figures: {@code true labels, translateFlip}. */
+  private static String teaching(Labels labels, Augmentation augmentation) {
+    return labels + " labels" + (augmentation == Augmentation.NONE ? "" : ", " + augmentation);
   }
 
   /** The architecture, with the settings of which the study has several. */
@@ -58,6 +68,7 @@ final class StudyReport {
                 network.initScale(),
                 network.learningRate(),
                 network.labels(),
+                network.augmentation(),
                 network.seed())
             .architecture(1, 1)
             .title()
@@ -68,9 +79,12 @@ final class StudyReport {
   /** A row for every group: means over seeds with their standard errors. */
   static String summary(Configuration study, List<NetworkResult> networks) {
     Configuration.Measures measures = study.measures();
-    List<String> header =
-        new ArrayList<>(
-            List.of("network", "labels", "networks", "train accuracy", "test accuracy", "gap"));
+    List<String> header = new ArrayList<>(List.of("network", "labels"));
+    boolean augmented = !study.training().augmentations().equals(List.of(Augmentation.NONE));
+    if (augmented) {
+      header.add("augmentation");
+    }
+    header.addAll(List.of("networks", "train accuracy", "test accuracy", "gap"));
     if (measures.jacobian() != null) {
       header.add("Jacobian norm");
     }
@@ -91,6 +105,9 @@ final class StudyReport {
               List<String> row = new ArrayList<>();
               row.add(group.name());
               row.add(group.labels().toString());
+              if (augmented) {
+                row.add(group.augmentation().toString());
+              }
               row.add(members.size() + (diverged > 0 ? " (" + diverged + " diverged)" : ""));
               row.add(cell(trained, 4, n -> n.train().accuracy()));
               row.add(cell(trained, 4, n -> n.test().accuracy()));
@@ -149,7 +166,7 @@ final class StudyReport {
                 n ->
                     new NetworkPoint(
                         name(study, n),
-                        n.labels().toString(),
+                        teaching(n.labels(), n.augmentation()),
                         n.generalizationGap(),
                         n.jacobianNorm().mean()))
             .toList();
@@ -162,7 +179,7 @@ final class StudyReport {
             .map(
                 n ->
                     new History(
-                        n.labels().toString(),
+                        teaching(n.labels(), n.augmentation()),
                         column(histories.get(n.id()), EpochRecord::loss),
                         column(histories.get(n.id()), EpochRecord::accuracy)))
             .toList();
@@ -256,7 +273,7 @@ final class StudyReport {
                   members.stream().map(n -> n.trajectories().get(trajectory)).toList();
               series
                   .computeIfAbsent(group.name(), name -> new ArrayList<>())
-                  .add(series("%s, %s labels".formatted(group.name(), group.labels()), results));
+                  .add(series(group.name() + ", " + group.teaching(), results));
             });
     return series;
   }

@@ -95,6 +95,10 @@ final class CpuLane implements Lane {
     OperandShapes.gatherImages(shape, out);
     CpuArray images = array(pixels, ElementType.UINT8);
     int d = shape.size();
+    int[] rows = new int[shape.height()];
+    int[] columns = new int[shape.width()];
+    byte[] image = new byte[d];
+    float[] normalised = new float[256];
     for (int r = 0; r < out.replicas(); r++) {
       Span list = array(indices, ElementType.INT32).span(from + r * stride, out.rows());
       Span moved =
@@ -103,11 +107,12 @@ final class CpuLane implements Lane {
               : array(moves, ElementType.INT32).span(from + r * stride, out.rows());
       Span to = span(out, r);
       for (int i = 0; i < out.rows(); i++) {
-        Span image = images.span((long) index(list, i, pixels.length() / d) * d, d);
+        Span source = images.span((long) index(list, i, pixels.length() / d) * d, d);
+        source.buffer().get(source.at(), image);
         long sum = 0;
         long squares = 0;
-        for (int j = 0; j < d; j++) {
-          int pixel = image.buffer().get(image.at() + j) & 0xff;
+        for (byte value : image) {
+          int pixel = value & 0xff;
           sum += pixel;
           squares += pixel * pixel;
         }
@@ -120,12 +125,25 @@ final class CpuLane implements Lane {
         if (ImageMove.turns(move) && shape.height() != shape.width()) {
           throw new IllegalArgumentException("gatherImages: a quarter turn of images of " + shape);
         }
-        int row = to.at() + i * 4 * out.stride();
-        for (int j = 0; j < d; j++) {
-          int pixel =
-              image.buffer().get(image.at() + (move == 0 ? j : ImageMove.source(move, shape, j)))
-                  & 0xff;
-          to.buffer().putFloat(row + 4 * j, (float) ((pixel - mean) * scale));
+        for (int pixel = 0; pixel < normalised.length; pixel++) {
+          normalised[pixel] = (float) ((pixel - mean) * scale);
+        }
+        // A row and a column of a moved image each come from one of the image as it was, so that
+        // the place of a component is a sum.
+        for (int y = 0; y < rows.length; y++) {
+          rows[y] = ImageMove.source(move, shape, y * shape.width());
+        }
+        for (int x = 0; x < columns.length; x++) {
+          columns[x] = ImageMove.source(move, shape, x) - rows[0];
+        }
+        int at = to.at() + i * 4 * out.stride();
+        for (int plane = 0; plane < d; plane += shape.height() * shape.width()) {
+          for (int row : rows) {
+            for (int column : columns) {
+              to.buffer().putFloat(at, normalised[image[plane + row + column] & 0xff]);
+              at += 4;
+            }
+          }
         }
       }
     }
