@@ -231,7 +231,7 @@ final class StudyReport {
     Map<Group, List<NetworkResult>> groups = groups(study, trained);
     groups.forEach(
         (group, members) -> {
-          String what = "%s, %s labels".formatted(group.name(), group.labels());
+          String what = "%s, %s".formatted(group.name(), group.teaching());
           put(
               figures,
               groups.size() == 1 ? "ellipses" : "ellipses-" + fileName(what),
