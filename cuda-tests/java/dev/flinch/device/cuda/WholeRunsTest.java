@@ -2,6 +2,7 @@ package dev.flinch.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.Progress;
@@ -22,6 +23,7 @@ import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.Transitions;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.Evaluation;
 import dev.flinch.training.Outcome;
@@ -98,16 +100,35 @@ class WholeRunsTest {
 
   private static Course train(
       Device device, OptimizerRule rule, List<Network> networks, double[] rates, int steps) {
+    return train(device, rule, networks, rates, steps, Augmentation.NONE);
+  }
+
+  /**
+   * @param augmentation of every second replica, from the first on
+   */
+  private static Course train(
+      Device device,
+      OptimizerRule rule,
+      List<Network> networks,
+      double[] rates,
+      int steps,
+      Augmentation augmentation) {
     LabelledImages images = images(83);
     List<ReplicaSettings> replicas =
         IntStream.range(0, rates.length)
-            .mapToObj(r -> new ReplicaSettings(r, rates[r], images.labels()))
+            .mapToObj(
+                r ->
+                    new ReplicaSettings(
+                        r,
+                        rates[r],
+                        images.labels(),
+                        r % 2 == 0 ? augmentation : Augmentation.NONE))
             .toList();
     // 83 examples in batches of 40, 40 and 3.
     TrainingSettings settings =
         new TrainingSettings(rule, 40, 0.1, 20, new StopRule(0, steps, Double.POSITIVE_INFINITY));
     List<float[]> losses = new ArrayList<>();
-    try (DeviceExamples examples = new DeviceExamples(device, images);
+    try (DeviceExamples examples = DeviceExamples.withPixels(device, images);
         NetworkStack stack = new NetworkStack(device, networks);
         Trainer trainer = new Trainer(stack, examples, settings, replicas)) {
       int n = networks.size();
@@ -143,6 +164,27 @@ class WholeRunsTest {
     for (int r = 0; r < rates.length; r++) {
       double loss = expected.evaluations()[r].crossEntropy();
       assertEquals(loss, actual.evaluations()[r].crossEntropy(), 1e-3 * loss);
+    }
+  }
+
+  @Test
+  void lossesOnMovedImagesAreTheCpusAndTheOthersHaveTheBitsOfARunWithoutMoves() {
+    double[] rates = {0.003, 0.003, 0.001};
+    List<Network> networks =
+        IntStream.range(0, 3).mapToObj(r -> network(r, Activation.TANH, false)).toList();
+    OptimizerRule rule = OptimizerRule.MOMENTUM;
+    Augmentation moving = Augmentation.TRANSLATE_FLIP;
+    Course expected = train(CPU, rule, networks, rates, 20, moving);
+    Course actual = train(CUDA, rule, networks, rates, 20, moving);
+    Course still = train(CUDA, rule, networks, rates, 20);
+    for (int step = 0; step < 20; step++) {
+      float[] losses = actual.losses().get(step);
+      for (int r = 0; r < losses.length; r++) {
+        float loss = expected.losses().get(step)[r];
+        assertEquals(loss, losses[r], 1e-3 * loss, "step %d, replica %d".formatted(step, r));
+      }
+      assertEquals(still.losses().get(step)[1], losses[1]);
+      assertNotEquals(still.losses().get(step)[0], losses[0]);
     }
   }
 

@@ -37,7 +37,10 @@ public record Benchmark(
   private static final List<Job> JOBS =
       List.of(
           new TransitionsJob(),
+          ExactJob.transitions(),
           new TrajectoryNormsJob(),
+          ExactJob.norms(),
+          ExactJob.translations(),
           new JacobianJob(20, 200),
           new JacobianJob(3, 1000),
           new EpochJob(1, 20, 200),
@@ -49,7 +52,8 @@ public record Benchmark(
    * One job.
    *
    * @param seconds the median of its repeats, as {@link Device#seconds} takes them
-   * @param flop multiplications and additions in matrix products
+   * @param flop multiplications and additions in matrix products; 0, like what follows of it, where
+   *     they depend on what the job finds
    * @param gflops 10⁹ of them a second
    * @param fractionOfGemm {@code gflops} by the rate of products, the first ceiling
    * @param bytes of memory that its operations beside products must move; a pass that stays on chip

@@ -8,7 +8,9 @@ interface Job {
   /** Such as {@code epoch-20x200}. */
   String name();
 
-  /** Multiplications and additions of one {@link Run#time}. */
+  /**
+   * Multiplications and additions of one {@link Run#time}; 0 where they depend on what it finds.
+   */
   double flop();
 
   /**

@@ -85,15 +85,20 @@ final class BenchCommand extends Action<Benchmark> {
                         List.of(
                             j.name(),
                             number("%.3f", j.seconds()),
-                            number("%.0f", j.flop() / 1e9),
-                            number("%.0f", j.gflops()),
-                            number("%.0f%%", 100 * j.fractionOfGemm()),
-                            number("%.0f%%", 100 * j.fractionOfCopy()),
+                            known(j, number("%.0f", j.flop() / 1e9)),
+                            known(j, number("%.0f", j.gflops())),
+                            known(j, number("%.0f%%", 100 * j.fractionOfGemm())),
+                            known(j, number("%.0f%%", 100 * j.fractionOfCopy())),
                             number("%.0f", j.deviceBytes() / 1e6),
                             j.processBytes() == null
                                 ? "–"
                                 : number("%.0f", j.processBytes() / 1e6)))
                 .toList()));
+  }
+
+  /** What is said of a job's products, where it is known how many it makes. */
+  private static String known(Benchmark.Result job, String text) {
+    return job.flop() > 0 ? text : "–";
   }
 
   private static String number(String format, double value) {

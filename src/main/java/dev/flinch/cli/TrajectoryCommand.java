@@ -4,9 +4,12 @@ import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration.Kind;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.TrajectoryMeasurement;
 import dev.flinch.experiment.TrajectoryResult;
 import dev.flinch.network.Network;
+import dev.flinch.report.Table;
+import dev.flinch.sensitivity.TrajectoryNorms;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -31,6 +34,8 @@ import picocli.CommandLine.Option;
       "      --kind through --anchors 1,3,5 --points 2^16 --figure curve.svg"
     })
 final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
+  private static final long DENSE = 1 << 20;
+
   @Mixin private NetworkOptions network;
 
   @Option(
@@ -64,10 +69,19 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
   private long seed;
 
   @Option(
+      names = "--exact",
+      description = {
+        "Walk from one linear region to the next and find every crossing: the default, but for"
+            + " Tanh and with --points."
+      })
+  private boolean exact;
+
+  @Option(
       names = "--points",
       paramLabel = "K",
-      defaultValue = "2^20",
-      description = "Points on the curve (${DEFAULT-VALUE}).")
+      description = {
+        "Sample K points on the curve, such as 2^20. With --exact: find Jacobian norms there (2^20)."
+      })
   private Points points;
 
   @Option(
@@ -81,6 +95,20 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       names = "--no-jacobian",
       description = "Count transitions only, which is many times faster.")
   private boolean noJacobian;
+
+  @Option(
+      names = "--compare",
+      description = {
+        "Also sample at 2^10 to 2^20 points: how many crossings they miss, and how many float32"
+            + " invents."
+      })
+  private boolean compare;
+
+  @Option(
+      names = "--crossings",
+      paramLabel = "FILE",
+      description = "Also list all crossings in a file, as CSV.")
+  private Path crossings;
 
   @Option(
       names = "--dataset",
@@ -100,12 +128,28 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       description = "Also draw both measures along the curve: F.svg or F.png.")
   private Path figure;
 
+  @Option(
+      names = "--compare-figure",
+      paramLabel = "FILE",
+      description = "With --compare: draw it: F.svg or F.png.")
+  private Path compareFigure;
+
   @Mixin private DeviceOption device;
   @Mixin private DataDirectory data;
 
   @Override
   TrajectoryMeasurement work(Progress progress) throws IOException {
-    OutputFile drawing = figure == null ? null : drawing(figure);
+    OutputFile drawing = figure == null ? null : drawing("--figure", figure);
+    OutputFile compared = compareFigure == null ? null : drawing("--compare-figure", compareFigure);
+    OutputFile list = crossings == null ? null : new OutputFile("--crossings", crossings);
+    Method method = exact ? Method.EXACT : points == null ? Method.AUTO : Method.SAMPLED;
+    if (compareFigure != null && !compare) {
+      throw new RequestException("--compare-figure: expected only with --compare");
+    }
+    if (crossings != null && method == Method.SAMPLED) {
+      throw new RequestException(
+          "--crossings: sampled points have none to list; leave out --points, or add --exact");
+    }
     Network read = network.read();
     TrajectoryMeasurement.Request request =
         new TrajectoryMeasurement.Request(
@@ -113,9 +157,11 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
             anchors,
             image,
             seed,
-            points.count(),
+            method,
+            points == null ? DENSE : points.count(),
             bins,
             !noJacobian,
+            compare,
             dataset,
             data.path(),
             crop);
@@ -123,36 +169,76 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
     try (Device opened = device.open(err())) {
       result = TrajectoryMeasurement.of(read, request, opened, progress);
     }
+    if (list != null) {
+      list.write(result::writeCrossings);
+    }
     if (drawing != null) {
       drawing.write(result.figure(network.title())::write);
+    }
+    if (compared != null) {
+      compared.write(result.comparisonFigure(network.title())::write);
     }
     return result;
   }
 
-  private static OutputFile drawing(Path path) {
+  private static OutputFile drawing(String option, Path path) {
     if (!path.toString().matches("(?i).*\\.(svg|png)")) {
       throw new RequestException(
-          "--figure %s: expected a name that ends in .svg or .png".formatted(path));
+          "%s %s: expected a name that ends in .svg or .png".formatted(option, path));
     }
-    return new OutputFile("--figure", path);
+    return new OutputFile(option, path);
   }
 
   @Override
   void print(TrajectoryMeasurement measurement, PrintWriter out) {
     TrajectoryResult t = measurement.result();
-    out.printf("%s, %,d points, %.1f s%n", t.kind(), t.points(), t.seconds());
+    boolean walked = t.crossings() != null;
+    out.printf(
+        "%s, %s, %.1f s%n",
+        t.kind(), walked ? "exact" : "%,d points".formatted(t.points()), t.seconds());
     out.printf(
         "transitions   %,d (by layer: %s)%n",
         t.transitions().total(),
         Arrays.stream(t.transitions().perLayer())
             .mapToObj("%,d"::formatted)
             .collect(Collectors.joining(" ")));
-    out.printf("regions       %,d%n", t.regions());
+    out.printf(
+        "regions       %,d%s%n",
+        t.regions(),
+        walked
+            ? ", the shortest %.2g, the longest %.2g"
+                .formatted(t.shortestRegion().length(), t.longestRegion().length())
+            : "");
     if (t.jacobianNorm() != null) {
-      out.printf("Jacobian norm %.4g%n", t.jacobianNorm().mean());
+      TrajectoryNorms norms = t.jacobianNorm();
+      out.printf(
+          "Jacobian norm %.4g, from %.4g at %.4g to %.4g at %.4g%s%n",
+          norms.mean(),
+          norms.minimum().norm(),
+          norms.minimum().parameter(),
+          norms.maximum().norm(),
+          norms.maximum().parameter(),
+          walked ? ", at %,d points".formatted(t.points()) : "");
     }
-    if (figure != null) {
-      out.printf("figure        %s%n", figure);
+    if (t.comparison() != null) {
+      out.println();
+      out.print(
+          Table.format(
+              List.of("points", "missed", "invented by float32", "by Flinch's sampling"),
+              t.comparison().rows().stream()
+                  .map(
+                      row ->
+                          List.of(
+                              "%,d".formatted(row.points()),
+                              "%,d".formatted(row.missed()),
+                              "%,d".formatted(row.invented()),
+                              "%,d".formatted(row.sampled())))
+                  .toList()));
+    }
+    for (Path file : new Path[] {crossings, figure, compareFigure}) {
+      if (file != null) {
+        out.printf("written       %s%n", file);
+      }
     }
   }
 }

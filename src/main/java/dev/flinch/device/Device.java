@@ -73,6 +73,14 @@ public interface Device extends AutoCloseable {
   }
 
   /**
+   * Makes networks ready for exact walks through their linear regions.
+   *
+   * @param networks of a piecewise-linear activation; their matrices are read when this is called
+   *     and may be read later too, so they have to stay as they are until the walks are closed
+   */
+  RegionWalks walks(RegionWalks.Networks networks);
+
+  /**
    * Runs tasks 0 … {@code tasks − 1} in any order on the lanes, all of them before whatever
    * follows.
    */

@@ -225,6 +225,129 @@ public final class OperandShapes {
   }
 
   /** Null operands have no type. */
+  /** {@link Device#walks}. */
+  public static void walks(RegionWalks.Networks networks) {
+    if (!networks.activation().isPiecewiseLinear()) {
+      throw new IllegalArgumentException(
+          "walks: expected a piecewise-linear activation, found " + networks.activation().label());
+    }
+    Matrix[] weights = networks.weights();
+    for (int l = 0; l < weights.length; l++) {
+      requireType("walks", ElementType.FLOAT32, weights[l]);
+      require(
+          weights[l].replicas() == weights[0].replicas()
+              && (l == 0 || weights[l].columns() == weights[l - 1].rows()),
+          "walks",
+          weights);
+      if (networks.biases() != null) {
+        requireRow("walks", networks.biases()[l + 1], weights[l].rows());
+      }
+    }
+    if (networks.biases() != null) {
+      requireRow("walks", networks.biases()[0], weights[0].columns());
+    }
+    if (networks.factors() != null) {
+      requireType("walks", ElementType.FLOAT64, networks.factors());
+      require(
+          networks.factors().rows() == weights[0].columns()
+              && networks.factors().replicas() == weights[0].replicas(),
+          "walks",
+          networks.factors(),
+          weights[0]);
+    }
+  }
+
+  private static void requireRow(String operation, Matrix row, int columns) {
+    requireType(operation, ElementType.FLOAT32, row);
+    require(row.rows() == 1 && row.columns() == columns, operation, row);
+  }
+
+  /** {@link RegionWalks#walk}. */
+  public static void walk(
+      RegionWalks.Networks networks, RegionWalks.Walkers walkers, RegionWalks.Trace trace) {
+    int count = walkers.count();
+    requireType("walk", ElementType.FLOAT64, walkers.first());
+    require(
+        walkers.first().rows() == 3L * count
+            && walkers.first().columns() == networks.weights()[0].columns()
+            && walkers.first().replicas() == 1,
+        "walk",
+        walkers.first());
+    if (walkers.to().length != count
+        || walkers.replicas().length != count
+        || walkers.resumed().length != count) {
+      throw new IllegalArgumentException(
+          "walk: expected an end, a replica and a way to start for each of %d walkers"
+              .formatted(count));
+    }
+    requireIndices("walk", walkers.replicas(), count, networks.replicas());
+    long capacity = trace.capacity();
+    if (capacity < 1) {
+      throw new IllegalArgumentException("walk: expected room for a crossing, found " + capacity);
+    }
+    int hiddenUnits = networks.hiddenUnits();
+    requireLength("walk", ElementType.INT32, trace.counts(), count);
+    requireLength("walk", ElementType.FLOAT64, trace.reached(), count);
+    requireLength("walk", ElementType.FLOAT64, trace.parameters(), count * capacity);
+    requireLength("walk", ElementType.INT32, trace.crossings(), count * capacity);
+    requireLength("walk", ElementType.INT32, trace.codes(), (long) count * hiddenUnits);
+    requireLength("walk", ElementType.INT64, trace.hashes(), 2L * count);
+    requireLength("walk", ElementType.FLOAT64, trace.drift(), count);
+    if (trace.grams() != null) {
+      if (networks.factors() == null) {
+        throw new IllegalArgumentException(
+            "walk: Gram matrices need a factor of each first layer, found none");
+      }
+      requireRegions("walk", networks, count, trace);
+    }
+  }
+
+  private static void requireRegions(
+      String operation, RegionWalks.Networks networks, int count, RegionWalks.Trace trace) {
+    long regions = count * (trace.capacity() + 1L);
+    long classes = networks.classes();
+    requireLength(operation, ElementType.FLOAT64, trace.logits(), regions * 3 * classes);
+    requireLength(operation, ElementType.FLOAT64, trace.grams(), regions * classes * classes);
+  }
+
+  /** {@link RegionWalks#norms}. */
+  public static void regionNorms(
+      RegionWalks.Networks networks,
+      RegionWalks.Walkers walkers,
+      RegionWalks.Trace trace,
+      int[] pointsFrom,
+      DeviceArray points,
+      DeviceArray norms) {
+    int count = walkers.count();
+    if (pointsFrom.length != count + 1) {
+      throw new IllegalArgumentException(
+          "norms: expected %d starts of points, found %d".formatted(count + 1, pointsFrom.length));
+    }
+    for (int i = 0; i < count; i++) {
+      if (pointsFrom[i] < 0 || pointsFrom[i + 1] < pointsFrom[i]) {
+        throw new IllegalArgumentException(
+            "norms: points of walker %d from %d to %d"
+                .formatted(i, pointsFrom[i], pointsFrom[i + 1]));
+      }
+    }
+    requireRegions("norms", networks, count, trace);
+    requireLength("norms", ElementType.FLOAT64, points, pointsFrom[count]);
+    requireLength("norms", ElementType.FLOAT64, norms, pointsFrom[count]);
+  }
+
+  private static void requireLength(
+      String operation, ElementType type, DeviceArray array, long least) {
+    if (array == null || array.type() != type || array.length() < least) {
+      throw new IllegalArgumentException(
+          "%s: expected %d elements of %s, found %s"
+              .formatted(
+                  operation,
+                  least,
+                  type,
+                  array == null ? "none" : array.length() + " of " + array.type()));
+    }
+  }
+
   private static void requireType(String operation, ElementType type, Matrix... operands) {
     for (Matrix operand : operands) {
       if (operand != null && operand.data().type() != type) {

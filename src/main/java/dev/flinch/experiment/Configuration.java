@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.training.Augmentation;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -94,6 +95,7 @@ public record Configuration(
       List<Double> learningRates,
       int batchSize,
       List<Labels> labels,
+      List<Augmentation> augmentations,
       double decayFactor,
       int decayEpochs,
       Stop stop,
@@ -101,6 +103,7 @@ public record Configuration(
     public Training {
       learningRates = List.copyOf(learningRates);
       labels = List.copyOf(labels);
+      augmentations = List.copyOf(augmentations);
     }
   }
 
@@ -150,7 +153,8 @@ public record Configuration(
    * @param anchors of kind {@code through}, else null
    * @param image the test image that is translated, of kind {@code translation}, else null
    * @param seed keys a random ellipse, or the draw of anchors; null where nothing is drawn
-   * @param points sampled points k
+   * @param method how transitions are found
+   * @param points sampled points k, and where Jacobian norms are found
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   public record Trajectory(
@@ -158,9 +162,23 @@ public record Configuration(
       Anchors anchors,
       Integer image,
       Long seed,
+      Method method,
       int points,
       int bins,
       boolean jacobian) {}
+
+  /** How transitions along a trajectory are found. */
+  public enum Method {
+    /** Exact where the network is piecewise linear, else sampled. */
+    @JsonProperty("auto")
+    AUTO,
+    /** All crossings, walked from one linear region to the next. */
+    @JsonProperty("exact")
+    EXACT,
+    /** Between sampled points. */
+    @JsonProperty("sampled")
+    SAMPLED
+  }
 
   /** The kinds of closed trajectory. */
   public enum Kind {
@@ -222,7 +240,7 @@ public record Configuration(
 
   /**
    * Every network of the study: shapes × activations × initial scales × learning rates × labels ×
-   * seeds, the last changing fastest.
+   * augmentations × seeds, the last changing fastest.
    */
   public List<Replica> replicas() {
     return Replica.all(this);

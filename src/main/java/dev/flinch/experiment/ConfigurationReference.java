@@ -39,9 +39,9 @@ final class ConfigurationReference {
       # Configurations
 
       A configuration is a JSON file that says what `flinch run` trains and measures. A study trains
-      every combination of shape, activation, initial scale, learning rate, labels and seed; networks
-      of one architecture are trained together. `quickstart.json` needs no data but what Flinch
-      draws itself; `mnist.json` is the same study on MNIST.
+      every combination of shape, activation, initial scale, learning rate, labels, augmentation and
+      seed; networks of one architecture are trained together. `quickstart.json` needs no data but
+      what Flinch draws itself; `mnist.json` is the same study on MNIST.
 
       ```
       flinch run configs/quickstart.json

@@ -29,9 +29,11 @@ import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.ObjectSchema;
+import dev.flinch.training.Augmentation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,10 +111,18 @@ final class Configurations {
                   isKind(Kind.RANDOM)
                       .or(isKind(Kind.THROUGH).and(t -> !t.path("anchors").isArray()))),
           optional(
+              "method",
+              choice(Method.class),
+              Method.AUTO,
+              "How transitions are found: exact walks from one linear region to the next and needs a"
+                  + " piecewise-linear activation, sampled compares the patterns of points, auto is"
+                  + " exact wherever that is possible."),
+          optional(
               "points",
               integer(1, MOST_POINTS),
               1 << 20,
-              "Equidistant parameters at which the trajectory is sampled."),
+              "Equidistant parameters at which Jacobian norms are found, and transitions where they"
+                  + " are sampled."),
           optional("bins", integer(1), 60, "Parts of the parameter's range that are reported."),
           optional("jacobian", bool(), true, "Whether Jacobian norms are measured along it too."));
 
@@ -182,9 +192,9 @@ final class Configurations {
                       list(integer(0, Long.MAX_VALUE)),
                       List.of(1),
                       "One network each; keys its initial weights, the order of its mini-batches,"
-                          + " and its random labels.")),
+                          + " its random labels, and the moves of its images.")),
               "A study trains every combination of shape, activation, initial scale, learning rate,"
-                  + " labels and seed."),
+                  + " labels, augmentation and seed."),
           section(
               "training",
               object(
@@ -204,6 +214,15 @@ final class Configurations {
                       List.of(Labels.TRUE),
                       "What networks are taught: the data's labels, or classes drawn uniformly in"
                           + " their place."),
+                  optional(
+                      "augmentations",
+                      list(choice(Augmentation.class)),
+                      List.of(Augmentation.NONE),
+                      "How training images are moved, at random and anew in every epoch: not at all;"
+                          + " by −4 to 4 pixels each way with wrap-around, half of them flipped left"
+                          + " to right; or, if they are square, also half flipped top to bottom,"
+                          + " and turned by 0 to 3 quarters. All measures are of images as they"
+                          + " are."),
                   optional(
                       "decayFactor", positive(1), 0.1, "The learning rate is multiplied by this …"),
                   optional("decayEpochs", integer(1), 500, "… after every so many epochs."),
@@ -262,6 +281,19 @@ final class Configurations {
   }
 
   private static void checkCounts(JsonNode study, String path, List<String> problems) {
+    for (JsonNode activation : study.at("/networks/activations")) {
+      for (int t = 0; t < study.at("/measures/trajectories").size(); t++) {
+        JsonNode method = study.at("/measures/trajectories/%d/method".formatted(t));
+        if (activation.asText().equals(Activation.TANH.label())
+            && method.asText().equals("exact")) {
+          problems.add(
+              Schema.mismatch(
+                  "measures.trajectories[%d].method".formatted(t),
+                  "\"auto\" or \"sampled\" with Tanh, which has no linear regions",
+                  method));
+        }
+      }
+    }
     JsonNode data = study.path("data");
     atMost(study, "/training/batchSize", data.path("train"), "data.train", problems);
     for (String measure : List.of("jacobian", "logitJacobian")) {

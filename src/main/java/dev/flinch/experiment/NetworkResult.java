@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.device.Activation;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.Evaluation;
 import java.util.List;
 
@@ -13,7 +14,7 @@ import java.util.List;
  *
  * @param outcome how training ended: completed, accurate or diverged
  * @param steps steps taken
- * @param train on the labels that the network was taught
+ * @param train on the labels that the network was taught, of images as they are
  * @param generalizationGap train accuracy − test accuracy
  * @param trajectories in the order of the configuration; empty where the network diverged
  */
@@ -26,6 +27,7 @@ public record NetworkResult(
     double initScale,
     double learningRate,
     Labels labels,
+    Augmentation augmentation,
     long seed,
     long parameters,
     String outcome,

@@ -4,6 +4,7 @@ import dev.flinch.device.Activation;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.network.Architecture;
+import dev.flinch.training.Augmentation;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,9 +16,10 @@ import java.util.stream.Stream;
  * One network of a study.
  *
  * @param id unique in the study, such as {@code 3x100-true-s1}: the shape, the factors that take
- *     several values, and the seed; letters, digits, hyphens and underscores only, so it can name a
- *     file and begin the name of a tensor
- * @param seed keys the initial weights, the order of the mini-batches, and random labels
+ *     several values, the augmentation if there is any, and the seed; letters, digits, hyphens and
+ *     underscores only, so it can name a file and begin the name of a tensor
+ * @param seed keys the initial weights, the order of the mini-batches, random labels, and the moves
+ *     of images
  */
 public record Replica(
     String id,
@@ -27,6 +29,7 @@ public record Replica(
     double initScale,
     double learningRate,
     Labels labels,
+    Augmentation augmentation,
     long seed) {
   private static final int LONGEST_SHAPE = 60;
 
@@ -49,25 +52,29 @@ public record Replica(
         for (double initScale : networks.initScales()) {
           for (double learningRate : training.learningRates()) {
             for (Labels labels : training.labels()) {
-              for (long seed : networks.seeds()) {
-                String id =
-                    shapeName(shape, networks.shapes())
-                        + part(networks.activations(), activation.label().toLowerCase(Locale.ROOT))
+              for (Augmentation augmentation : training.augmentations()) {
+                String factors =
+                    part(networks.activations(), activation.label())
                         + part(networks.initScales(), "i" + exact(initScale))
                         + part(training.learningRates(), "lr" + exact(learningRate))
                         + part(training.labels(), labels.toString())
-                        + "-s"
-                        + seed;
-                all.add(
-                    new Replica(
-                        id,
-                        shape,
-                        activation,
-                        networks.biases(),
-                        initScale,
-                        learningRate,
-                        labels,
-                        seed));
+                        + (augmentation == Augmentation.NONE ? "" : "-" + augmentation);
+                for (long seed : networks.seeds()) {
+                  all.add(
+                      new Replica(
+                          shapeName(shape, networks.shapes())
+                              + factors.toLowerCase(Locale.ROOT)
+                              + "-s"
+                              + seed,
+                          shape,
+                          activation,
+                          networks.biases(),
+                          initScale,
+                          learningRate,
+                          labels,
+                          augmentation,
+                          seed));
+                }
               }
             }
           }

@@ -4,8 +4,8 @@ import dev.flinch.network.Architecture;
 import java.util.List;
 
 /**
- * Networks of one architecture that are trained together; they differ in seed, labels, learning
- * rate and initial scale.
+ * Networks of one architecture that are trained together; they differ in seed, labels,
+ * augmentation, learning rate and initial scale.
  */
 public record Stack(List<Replica> replicas) {
   public Stack {

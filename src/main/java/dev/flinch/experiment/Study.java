@@ -19,6 +19,7 @@ import dev.flinch.network.NetworkFile;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.EpochRecord;
 import dev.flinch.training.Evaluation;
@@ -32,11 +33,13 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -300,7 +303,13 @@ public final class Study {
     Checkpoint begun =
         Files.exists(folder.checkpoint()) ? Checkpoint.read(folder.checkpoint()) : null;
     LabelledImages validation = data.splits().validation();
-    try (DeviceExamples train = new DeviceExamples(device, data.splits().train());
+    boolean augmented =
+        configuration.training().augmentations().stream().anyMatch(a -> a != Augmentation.NONE);
+    LabelledImages taught = data.splits().train();
+    try (DeviceExamples train =
+            augmented
+                ? DeviceExamples.withPixels(device, taught)
+                : new DeviceExamples(device, taught);
         DeviceExamples test = new DeviceExamples(device, data.splits().test());
         DeviceExamples held =
             validation.count() > 0 ? new DeviceExamples(device, validation) : null) {
@@ -413,7 +422,10 @@ public final class Study {
               .mapToObj(
                   r ->
                       new ReplicaSettings(
-                          replicas.get(r).seed(), replicas.get(r).learningRate(), labels[r]))
+                          replicas.get(r).seed(),
+                          replicas.get(r).learningRate(),
+                          labels[r],
+                          replicas.get(r).augmentation()))
               .toList();
       try (Trainer trainer = new Trainer(networks, train, settings(training), taught)) {
         if (from != null) {
@@ -482,14 +494,7 @@ public final class Study {
       Configuration.Measures measures = configuration.measures();
       JacobianNorms[] norms = norms(networks, measures.jacobian(), Jacobian.PROBABILITIES);
       JacobianNorms[] logitNorms = norms(networks, measures.logitJacobian(), Jacobian.LOGITS);
-      List<TrajectoryResult[]> along = new ArrayList<>();
-      for (int t = 0; t < data.courses().size(); t++) {
-        Configuration.Trajectory asked = measures.trajectories().get(t);
-        along.add(
-            data.courses()
-                .get(t)
-                .measure(networks, asked.points(), asked.bins(), asked.jacobian(), progress));
-      }
+      TrajectoryResult[][] along = alongTrajectories(networks);
       List<NetworkResult> results = new ArrayList<>();
       for (int r = 0; r < replicas.size(); r++) {
         int replica = r;
@@ -509,6 +514,7 @@ public final class Study {
                 asked.initScale(),
                 asked.learningRate(),
                 asked.labels(),
+                asked.augmentation(),
                 asked.seed(),
                 architecture.parameters(),
                 outcome.name().toLowerCase(Locale.ROOT),
@@ -519,9 +525,45 @@ public final class Study {
                 trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
                 trained ? MeanNorm.of(norms[r]) : null,
                 trained ? MeanNorm.of(logitNorms[r]) : null,
-                trained ? along.stream().map(t -> t[replica]).toList() : List.of()));
+                trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of()));
       }
       return List.copyOf(results);
+    }
+
+    /** {@code [trajectory][replica]}; trajectories that are asked for alike go as one batch. */
+    private TrajectoryResult[][] alongTrajectories(NetworkStack networks) {
+      List<Configuration.Trajectory> asked = configuration.measures().trajectories();
+      TrajectoryResult[][] results = new TrajectoryResult[asked.size()][];
+      Map<List<Object>, List<Integer>> alike =
+          IntStream.range(0, asked.size())
+              .boxed()
+              .collect(
+                  Collectors.groupingBy(
+                      t -> {
+                        Configuration.Trajectory one = asked.get(t);
+                        return List.of(one.method(), one.points(), one.bins(), one.jacobian());
+                      },
+                      LinkedHashMap::new,
+                      Collectors.toList()));
+      for (List<Integer> group : alike.values()) {
+        Configuration.Trajectory first = asked.get(group.get(0));
+        Course.Outcome[][] outcomes =
+            Course.measure(
+                networks,
+                group.stream().map(data.courses()::get).toList(),
+                first.method(),
+                first.points(),
+                first.bins(),
+                first.jacobian(),
+                progress);
+        for (int i = 0; i < group.size(); i++) {
+          results[group.get(i)] =
+              Arrays.stream(outcomes[i])
+                  .map(Course.Outcome::result)
+                  .toArray(TrajectoryResult[]::new);
+        }
+      }
+      return results;
     }
 
     private Evaluation[] onOwnLabels(NetworkStack networks) {

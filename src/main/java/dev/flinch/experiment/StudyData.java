@@ -7,10 +7,12 @@ import dev.flinch.data.DataSet;
 import dev.flinch.data.DataSets;
 import dev.flinch.data.LabelledImages;
 import dev.flinch.data.Splits;
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.network.Architecture;
+import dev.flinch.training.Augmentation;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -51,6 +53,7 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
           "training.batchSize: expected ≤ %d, the training images, found %d"
               .formatted(splits.train().count(), batchSize));
     }
+    requireSuitable(configuration.training().augmentations(), data.train().shape(), problems);
     Configuration.Measures measures = configuration.measures();
     requireCount("measures.jacobian", measures.jacobian(), splits, problems);
     requireCount("measures.logitJacobian", measures.logitJacobian(), splits, problems);
@@ -97,6 +100,17 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
       return work.get();
     } catch (RequestException e) {
       throw new RequestException(key + ": " + e.getMessage(), e);
+    }
+  }
+
+  static void requireSuitable(
+      List<Augmentation> augmentations, ImageShape shape, List<String> problems) {
+    for (int i = 0; i < augmentations.size(); i++) {
+      if (!augmentations.get(i).suits(shape)) {
+        problems.add(
+            "training.augmentations[%d]: expected square images for %s, found images of %s"
+                .formatted(i, augmentations.get(i), shape));
+      }
     }
   }
 

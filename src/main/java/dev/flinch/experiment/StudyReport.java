@@ -1,5 +1,6 @@
 package dev.flinch.experiment;
 
+import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
@@ -10,6 +11,7 @@ import dev.flinch.report.NetworkPoint;
 import dev.flinch.report.Table;
 import dev.flinch.report.TrajectoryFigure;
 import dev.flinch.report.TrajectoryFigure.Series;
+import dev.flinch.training.Augmentation;
 import dev.flinch.training.EpochRecord;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,6 +23,7 @@ import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** What a study's reader sees: figures, and the table that ends a run. */
 final class StudyReport {
@@ -32,16 +35,25 @@ final class StudyReport {
   private StudyReport() {}
 
   /** Networks that differ in their seeds alone. */
-  private record Group(String name, Labels labels) {}
+  private record Group(String name, Labels labels, Augmentation augmentation) {
+    String teaching() {
+      return StudyReport.teaching(labels, augmentation);
+    }
+  }
 
   private static Map<Group, List<NetworkResult>> groups(
       Configuration study, List<NetworkResult> networks) {
     return networks.stream()
         .collect(
             Collectors.groupingBy(
-                n -> new Group(name(study, n), n.labels()),
+                n -> new Group(name(study, n), n.labels(), n.augmentation()),
                 LinkedHashMap::new,
                 Collectors.toList()));
+  }
+
+  /** What networks are told apart by within figures: {@code true labels, translateFlip}. */
+  private static String teaching(Labels labels, Augmentation augmentation) {
+    return labels + " labels" + (augmentation == Augmentation.NONE ? "" : ", " + augmentation);
   }
 
   /** The architecture, with the settings of which the study has several. */
@@ -56,6 +68,7 @@ final class StudyReport {
                 network.initScale(),
                 network.learningRate(),
                 network.labels(),
+                network.augmentation(),
                 network.seed())
             .architecture(1, 1)
             .title()
@@ -66,9 +79,12 @@ final class StudyReport {
   /** A row for every group: means over seeds with their standard errors. */
   static String summary(Configuration study, List<NetworkResult> networks) {
     Configuration.Measures measures = study.measures();
-    List<String> header =
-        new ArrayList<>(
-            List.of("network", "labels", "networks", "train accuracy", "test accuracy", "gap"));
+    List<String> header = new ArrayList<>(List.of("network", "labels"));
+    boolean augmented = !study.training().augmentations().equals(List.of(Augmentation.NONE));
+    if (augmented) {
+      header.add("augmentation");
+    }
+    header.addAll(List.of("networks", "train accuracy", "test accuracy", "gap"));
     if (measures.jacobian() != null) {
       header.add("Jacobian norm");
     }
@@ -89,6 +105,9 @@ final class StudyReport {
               List<String> row = new ArrayList<>();
               row.add(group.name());
               row.add(group.labels().toString());
+              if (augmented) {
+                row.add(group.augmentation().toString());
+              }
               row.add(members.size() + (diverged > 0 ? " (" + diverged + " diverged)" : ""));
               row.add(cell(trained, 4, n -> n.train().accuracy()));
               row.add(cell(trained, 4, n -> n.test().accuracy()));
@@ -147,7 +166,7 @@ final class StudyReport {
                 n ->
                     new NetworkPoint(
                         name(study, n),
-                        n.labels().toString(),
+                        teaching(n.labels(), n.augmentation()),
                         n.generalizationGap(),
                         n.jacobianNorm().mean()))
             .toList();
@@ -160,7 +179,7 @@ final class StudyReport {
             .map(
                 n ->
                     new History(
-                        n.labels().toString(),
+                        teaching(n.labels(), n.augmentation()),
                         column(histories.get(n.id()), EpochRecord::loss),
                         column(histories.get(n.id()), EpochRecord::accuracy)))
             .toList();
@@ -187,7 +206,47 @@ final class StudyReport {
             TrajectoryFigure.of(study.title(), course.parameter(), course.marks(), all));
       }
     }
+    putEllipses(figures, study, data.courses(), networks);
     return figures;
+  }
+
+  /** All ellipses in one figure, for each group of networks (Novak et al., Figure 2). */
+  private static void putEllipses(
+      Map<String, Figure> figures,
+      Configuration study,
+      List<Course> courses,
+      List<NetworkResult> networks) {
+    List<Integer> ellipses =
+        IntStream.range(0, courses.size())
+            .filter(t -> courses.get(t).curve().curve().shape() == Curve.Shape.ELLIPSE)
+            .boxed()
+            .toList();
+    List<NetworkResult> trained = networks.stream().filter(NetworkResult::isTrained).toList();
+    boolean comparable =
+        ellipses.stream().map(t -> study.measures().trajectories().get(t).bins()).distinct().count()
+            == 1;
+    if (ellipses.size() < 2 || !comparable) {
+      return;
+    }
+    Map<Group, List<NetworkResult>> groups = groups(study, trained);
+    groups.forEach(
+        (group, members) -> {
+          String what = "%s, %s".formatted(group.name(), group.teaching());
+          put(
+              figures,
+              groups.size() == 1 ? "ellipses" : "ellipses-" + fileName(what),
+              TrajectoryFigure.of(
+                  study.title() + ", " + what,
+                  TrajectoryFigure.Parameter.angle(),
+                  Course.anchorMarks(),
+                  ellipses.stream()
+                      .map(
+                          t ->
+                              series(
+                                  courses.get(t).label(),
+                                  members.stream().map(n -> n.trajectories().get(t)).toList()))
+                      .toList()));
+        });
   }
 
   private static void put(Map<String, Figure> figures, String name, Figure figure) {
@@ -214,7 +273,7 @@ final class StudyReport {
                   members.stream().map(n -> n.trajectories().get(trajectory)).toList();
               series
                   .computeIfAbsent(group.name(), name -> new ArrayList<>())
-                  .add(series("%s, %s labels".formatted(group.name(), group.labels()), results));
+                  .add(series(group.name() + ", " + group.teaching(), results));
             });
     return series;
   }

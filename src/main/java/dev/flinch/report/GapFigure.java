@@ -14,8 +14,8 @@ import org.jfree.data.xy.XYIntervalSeriesCollection;
 
 /**
  * Generalization gap against mean Jacobian norm (Novak et al., Figure 5): small pale markers for
- * networks, large ones for the mean of each group with standard errors both ways. Colour is labels,
- * shape is the group.
+ * networks, large ones for the mean of each group with standard errors both ways. Colour is the
+ * teaching, shape is the group.
  */
 public final class GapFigure {
   private static final int WIDTH = 800;
@@ -29,7 +29,7 @@ public final class GapFigure {
   public static Figure of(String title, List<NetworkPoint> networks) {
     List<NetworkPoint> finite =
         networks.stream().filter(NetworkPoint::isFinite).collect(Collectors.toList());
-    List<String> labels = distinct(networks.stream().map(NetworkPoint::labels).toList());
+    List<String> teachings = distinct(networks.stream().map(NetworkPoint::teaching).toList());
     List<String> groups = distinct(networks.stream().map(NetworkPoint::group).toList());
 
     LogScale norms =
@@ -54,22 +54,22 @@ public final class GapFigure {
     markers.setUseOutlinePaint(true);
     markers.setDefaultOutlineStroke(Style.THIN);
     for (String group : groups) {
-      for (String label : labels) {
+      for (String teaching : teachings) {
         List<NetworkPoint> members =
             finite.stream()
-                .filter(p -> p.group().equals(group) && p.labels().equals(label))
+                .filter(p -> p.group().equals(group) && p.teaching().equals(teaching))
                 .collect(Collectors.toList());
         if (members.isEmpty()) {
           continue;
         }
-        XYIntervalSeries points = new XYIntervalSeries(group + ", " + label, false, true);
+        XYIntervalSeries points = new XYIntervalSeries(group + ", " + teaching, false, true);
         for (NetworkPoint p : members) {
           double x = norms.place(p.jacobianNorm());
           points.add(x, x, x, p.gap(), p.gap(), p.gap());
         }
         Estimate x = Estimate.of(members.stream().mapToDouble(NetworkPoint::jacobianNorm));
         Estimate y = Estimate.of(members.stream().mapToDouble(NetworkPoint::gap));
-        XYIntervalSeries mean = new XYIntervalSeries(group + ", " + label);
+        XYIntervalSeries mean = new XYIntervalSeries(group + ", " + teaching);
         mean.add(
             norms.place(x.mean()),
             norms.place(x.low()),
@@ -77,7 +77,7 @@ public final class GapFigure {
             y.mean(),
             y.low(),
             y.high());
-        Color colour = Style.colour(labels.indexOf(label));
+        Color colour = Style.colour(teachings.indexOf(teaching));
         int series = means.getSeriesCount();
         int shape = groups.indexOf(group);
         dots.setSeriesShape(series, Style.marker(shape, SMALL));
@@ -98,8 +98,8 @@ public final class GapFigure {
     Style.dress(plot);
 
     LegendItemCollection legend = new LegendItemCollection();
-    for (int i = 0; i < labels.size(); i++) {
-      legend.add(Style.legendLine(labels.get(i) + " labels", Style.colour(i)));
+    for (int i = 0; i < teachings.size(); i++) {
+      legend.add(Style.legendLine(teachings.get(i), Style.colour(i)));
     }
     for (int i = 0; i < groups.size(); i++) {
       legend.add(Style.legendMarker(groups.get(i), Style.marker(i, LARGE), Style.QUIET));

@@ -16,7 +16,7 @@ import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
-/** Loss and train accuracy against epochs, a pale line for each network, coloured by labels. */
+/** Loss and train accuracy against epochs, a pale line for each network, coloured by teaching. */
 public final class HistoryFigure {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 620;
@@ -26,16 +26,16 @@ public final class HistoryFigure {
   /**
    * How the training of one network went.
    *
-   * @param labels what it was taught, such as {@code true} or {@code random}
+   * @param teaching what it was taught, such as {@code true labels}
    * @param loss mean cross-entropy after epoch i + 1
    * @param trainAccuracy train accuracy after epoch i + 1, 0 … 1
    */
-  public record History(String labels, double[] loss, double[] trainAccuracy) {}
+  public record History(String teaching, double[] loss, double[] trainAccuracy) {}
 
   /** The figure; values that are not finite are counted in the subtitle, not drawn. */
   public static Figure of(String title, List<History> networks) {
-    List<String> labels =
-        networks.stream().map(History::labels).distinct().collect(Collectors.toList());
+    List<String> teachings =
+        networks.stream().map(History::teaching).distinct().collect(Collectors.toList());
     LogScale losses =
         new LogScale(
             "loss  (cross-entropy, nats)",
@@ -50,12 +50,12 @@ public final class HistoryFigure {
 
     CombinedDomainXYPlot plot = new CombinedDomainXYPlot(epochs);
     plot.setGap(18);
-    plot.add(panel(losses, losses::place, networks, labels, History::loss));
-    plot.add(panel(accuracies, v -> v, networks, labels, History::trainAccuracy));
+    plot.add(panel(losses, losses::place, networks, teachings, History::loss));
+    plot.add(panel(accuracies, v -> v, networks, teachings, History::trainAccuracy));
     Style.dress(plot);
     LegendItemCollection legend = new LegendItemCollection();
-    for (int i = 0; i < labels.size(); i++) {
-      legend.add(Style.legendLine(labels.get(i) + " labels", Style.colour(i)));
+    for (int i = 0; i < teachings.size(); i++) {
+      legend.add(Style.legendLine(teachings.get(i), Style.colour(i)));
     }
     long skipped =
         networks.stream()
@@ -75,7 +75,7 @@ public final class HistoryFigure {
       ValueAxis axis,
       DoubleUnaryOperator place,
       List<History> networks,
-      List<String> labels,
+      List<String> teachings,
       Function<History, double[]> measure) {
     XYSeriesCollection lines = new XYSeriesCollection();
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);
@@ -91,7 +91,7 @@ public final class HistoryFigure {
       }
       lines.addSeries(line);
       renderer.setSeriesPaint(
-          i, Style.pale(Style.colour(labels.indexOf(networks.get(i).labels())), opacity));
+          i, Style.pale(Style.colour(teachings.indexOf(networks.get(i).teaching())), opacity));
       renderer.setSeriesStroke(i, Style.LINE);
     }
     XYPlot panel = new XYPlot(lines, null, axis, renderer);

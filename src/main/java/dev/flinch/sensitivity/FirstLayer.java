@@ -83,6 +83,16 @@ final class FirstLayer {
     lane.combine(images[replica], terms, indices, coefficients, offset, -1, out);
   }
 
+  /**
+   * Any combinations of the trajectory's vectors, as the first layer sees them.
+   *
+   * @param out rows × units, float64; indices and coefficients as {@link Lane#combine} takes them
+   */
+  void combine(
+      Lane lane, int replica, int terms, int[] indices, double[] coefficients, Matrix out) {
+    lane.combine(images[replica], terms, indices, coefficients, null, 0, out);
+  }
+
   /** What places the points of a replica's trajectory on a device. */
   FusedPasses.Points points(int replica) {
     return new FusedPasses.Points(trajectory.curve(), images[replica], points);

@@ -9,6 +9,7 @@ import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Trajectory;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -16,8 +17,13 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * @param mean over all points
  * @param perBin the mean over the points of each of the equal bins of the parameter
+ * @param minimum the least of all, at the first point that has it
+ * @param maximum the largest of all, likewise
  */
-public record TrajectoryNorms(double mean, double[] perBin) {
+public record TrajectoryNorms(double mean, double[] perBin, Extreme minimum, Extreme maximum) {
+  /** A norm, and the parameter of its point. */
+  public record Extreme(double norm, double parameter) {}
+
   /** Points of a task where every point has its own backward pass. */
   private static final int SEGMENT_STEPS = 1 << 10;
 
@@ -59,55 +65,74 @@ public record TrajectoryNorms(double mean, double[] perBin) {
         int perReplica = segments.count();
         int tasks = Math.multiplyExact(replicas, perReplica);
         // Summed by segment first, then in their order, so that the sum is the same on every run.
-        double[][] sums = new double[tasks][];
+        Tally[] parts = new Tally[tasks];
         AtomicLong done = new AtomicLong();
         device.run(
             tasks,
             (lane, task) -> {
               int segment = task % perReplica;
               double[] norms = segments.norms(lane, task / perReplica, segment);
-              sums[task] = sums(norms, segments.from(segment), points, bins);
+              Tally part = new Tally();
+              for (int i = 0; i < norms.length; i++) {
+                long point = segments.from(segment) + i;
+                double parameter = trajectory.period() * point / points;
+                part.add(Transitions.bin(point, bins, points), parameter, norms[i]);
+              }
+              parts[task] = part;
               progress.report(name, done.incrementAndGet(), tasks);
             });
         TrajectoryNorms[] results = new TrajectoryNorms[replicas];
         for (int r = 0; r < replicas; r++) {
-          double[] perBin = new double[bins];
-          for (int segment = 0; segment < perReplica; segment++) {
-            double[] part = sums[r * perReplica + segment];
-            int first = Transitions.bin(segments.from(segment), bins, points);
-            for (int i = 0; i < part.length; i++) {
-              perBin[first + i] += part[i];
-            }
-          }
-          results[r] = of(perBin, points);
+          results[r] = of(Arrays.asList(parts).subList(r * perReplica, (r + 1) * perReplica), bins);
         }
         return results;
       }
     }
   }
 
-  /** Sums over the points of each bin that a segment touches. */
-  private static double[] sums(double[] norms, long from, long points, int bins) {
-    int first = Transitions.bin(from, bins, points);
-    double[] sums = new double[Transitions.bin(from + norms.length - 1, bins, points) - first + 1];
-    for (int i = 0; i < norms.length; i++) {
-      sums[Transitions.bin(from + i, bins, points) - first] += norms[i];
+  /** What was found at some consecutive points. */
+  static final class Tally {
+    private int firstBin;
+    private double[] sums = {};
+    private long[] counts = {};
+    private Extreme minimum = new Extreme(Double.POSITIVE_INFINITY, Double.NaN);
+    private Extreme maximum = new Extreme(Double.NEGATIVE_INFINITY, Double.NaN);
+
+    /** Adds the next point, whose bin is not before that of the last. */
+    void add(int bin, double parameter, double norm) {
+      if (sums.length == 0) {
+        firstBin = bin;
+      }
+      if (bin - firstBin >= sums.length) {
+        sums = Arrays.copyOf(sums, bin - firstBin + 1);
+        counts = Arrays.copyOf(counts, sums.length);
+      }
+      sums[bin - firstBin] += norm;
+      counts[bin - firstBin]++;
+      minimum = norm < minimum.norm() ? new Extreme(norm, parameter) : minimum;
+      maximum = norm > maximum.norm() ? new Extreme(norm, parameter) : maximum;
     }
-    return sums;
   }
 
-  private static TrajectoryNorms of(double[] sums, long points) {
-    int bins = sums.length;
+  /** The result of consecutive parts, summed in their order. */
+  static TrajectoryNorms of(List<Tally> parts, int bins) {
     double[] perBin = new double[bins];
-    for (int bin = 0; bin < bins; bin++) {
-      perBin[bin] = sums[bin] / (firstPoint(bin + 1, bins, points) - firstPoint(bin, bins, points));
+    long[] counts = new long[bins];
+    Extreme minimum = parts.get(0).minimum;
+    Extreme maximum = parts.get(0).maximum;
+    for (Tally part : parts) {
+      for (int i = 0; i < part.sums.length; i++) {
+        perBin[part.firstBin + i] += part.sums[i];
+        counts[part.firstBin + i] += part.counts[i];
+      }
+      minimum = part.minimum.norm() < minimum.norm() ? part.minimum : minimum;
+      maximum = part.maximum.norm() > maximum.norm() ? part.maximum : maximum;
     }
-    return new TrajectoryNorms(Arrays.stream(sums).sum() / points, perBin);
-  }
-
-  /** The first point that is not in a bin before {@code bin}: ⌈bin · k / bins⌉. */
-  private static long firstPoint(int bin, int bins, long points) {
-    return (bin * points + bins - 1) / bins;
+    double mean = Arrays.stream(perBin).sum() / Arrays.stream(counts).sum();
+    for (int bin = 0; bin < bins; bin++) {
+      perBin[bin] /= counts[bin];
+    }
+    return new TrajectoryNorms(mean, perBin, minimum, maximum);
   }
 
   /** A trajectory in segments, each of which one lane finds the norms of. */
@@ -194,7 +219,7 @@ public record TrajectoryNorms(double mean, double[] perBin) {
       int classes = architecture.classes();
       // At most a region a step, each with a Gram matrix.
       long gramBytes = (long) Double.BYTES * classes * classes;
-      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points, gramBytes);
+      this.trajectoryPass = new TrajectoryPass(scope, stack, firstLayer, points, gramBytes, false);
       int steps = trajectoryPass.segmentSteps();
       this.logits = new Matrix[device.lanes()];
       this.grams = new Matrix[device.lanes()];

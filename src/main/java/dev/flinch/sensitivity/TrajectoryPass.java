@@ -41,6 +41,9 @@ final class TrajectoryPass {
   private final long points;
   private final FusedPasses fused;
 
+  /** Whether all reference points are zero, so that float32 has to carry whole activations. */
+  private final boolean plain;
+
   /** Steps that share a reference point. */
   private final int tile;
 
@@ -55,16 +58,23 @@ final class TrajectoryPass {
    * @param stack networks of at least one hidden layer
    * @param points k, as {@code firstLayer} counts them
    * @param bytesPerStep what the caller keeps for each step of a segment
+   * @param plain whether whole activations go through the network in float32, not differences
    */
   TrajectoryPass(
-      Scope scope, NetworkStack stack, FirstLayer firstLayer, long points, long bytesPerStep) {
+      Scope scope,
+      NetworkStack stack,
+      FirstLayer firstLayer,
+      long points,
+      long bytesPerStep,
+      boolean plain) {
     this.stack = stack;
+    this.plain = plain;
     this.architecture = stack.architecture();
     this.hidden = architecture.depth() - 1;
     this.points = points;
     Device device = stack.device();
     int widest = architecture.widest();
-    this.fused = device.fused().filter(f -> f.trajectoryTile(widest) > 0).orElse(null);
+    this.fused = device.fused().filter(f -> !plain && f.trajectoryTile(widest) > 0).orElse(null);
     this.tile =
         fused != null
             ? MOST_STEPS / fused.trajectoryTile(widest) * fused.trajectoryTile(widest)
@@ -229,9 +239,14 @@ final class TrajectoryPass {
   private void references(
       Lane lane, int replica, long from, int tiles, Buffers b, boolean withLogits) {
     Matrix raw = b.firstReferences.rows(0, tiles);
-    firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, raw);
     Matrix z = Matrix.of(b.references[0].data(), 0, tiles, architecture.rows(0));
-    firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, z);
+    for (Matrix reference : new Matrix[] {raw, z}) {
+      if (plain) {
+        firstLayer.combine(lane, replica, 1, new int[tiles], new double[tiles], reference);
+      } else {
+        firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, reference);
+      }
+    }
     for (int l = 0; l < hidden; l++) {
       lane.activateReferences(
           architecture.activation(), z, biases(l, replica), b.knots[l].rows(0, 3 * tiles));

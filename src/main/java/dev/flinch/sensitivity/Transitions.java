@@ -30,6 +30,25 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
    */
   public static Transitions[] along(
       NetworkStack stack, Trajectory trajectory, long points, int bins, Progress progress) {
+    return along(stack, trajectory, points, bins, false, progress);
+  }
+
+  /**
+   * The same with whole activations in float32, as a network's own forward pass has them. Where
+   * points are dense, rounding flips codes near every knot to and fro, and so invents transitions.
+   */
+  public static Transitions[] inPlainFloat32(
+      NetworkStack stack, Trajectory trajectory, long points, int bins, Progress progress) {
+    return along(stack, trajectory, points, bins, true, progress);
+  }
+
+  private static Transitions[] along(
+      NetworkStack stack,
+      Trajectory trajectory,
+      long points,
+      int bins,
+      boolean plain,
+      Progress progress) {
     int replicas = stack.replicas();
     Architecture architecture = stack.architecture();
     Tally[] tallies = Tally.perReplica(stack, points, bins);
@@ -38,7 +57,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
       String name = "transitions of " + architecture.title();
       try (Scope scope = new Scope(device, name)) {
         FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
-        TrajectoryPass pass = new TrajectoryPass(scope, stack, firstLayer, points, 0);
+        TrajectoryPass pass = new TrajectoryPass(scope, stack, firstLayer, points, 0, plain);
         AtomicLong done = new AtomicLong();
         int tasks = Math.multiplyExact(replicas, pass.segments());
         device.run(
@@ -69,6 +88,11 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
   /** The bin of a point: ⌊i · bins / k⌋. */
   static int bin(long point, int bins, long points) {
     return (int) (point * bins / points);
+  }
+
+  /** The bin of a fraction of the period; of a whole one, as rounding may make it, the last. */
+  static int bin(double fraction, int bins) {
+    return Math.min(bins - 1, (int) (fraction * bins));
   }
 
   /** One replica's counts, which segments add to in any order. */

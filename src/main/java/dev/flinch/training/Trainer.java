@@ -4,6 +4,7 @@ import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
@@ -34,6 +35,9 @@ public final class Trainer implements AutoCloseable {
   /** The most stopped replicas in a row that are computed along with their neighbours. */
   private static final int BRIDGED = 4;
 
+  /** Images that tell of most replicas that they are not accurate yet. */
+  private static final int FIRST_LOOK = 1000;
+
   private final Device device;
   private final NetworkStack stack;
   private final DeviceExamples examples;
@@ -57,8 +61,14 @@ public final class Trainer implements AutoCloseable {
   private final Matrix[][] weightSlots;
   private final Matrix[][] biasSlots;
   private final int[][] order;
+  private final int[][] moves;
   private final DeviceArray batch;
   private final DeviceArray batchLabels;
+
+  /** What images are gathered from that are moved, and their moves; null where none are. */
+  private final DeviceArray pixels;
+
+  private final DeviceArray batchMoves;
   private final DeviceArray labels;
   private final DeviceArray running;
   private final DeviceArray rates;
@@ -88,8 +98,10 @@ public final class Trainer implements AutoCloseable {
    * A trainer at step 0.
    *
    * @param stack the networks, changed in place; not closed by the trainer
-   * @param examples the inputs that all replicas share
+   * @param examples the inputs that all replicas share; with pixels if any is augmented
    * @param replicas one for each network of the stack
+   * @throws IllegalArgumentException if there are more or fewer, or one of them asks for moves that
+   *     the images don't allow, or of examples without pixels
    */
   public Trainer(
       NetworkStack stack,
@@ -116,6 +128,9 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalArgumentException(
           "%d replicas for a stack of %d".formatted(replicas.size(), n));
     }
+    replicas.forEach(r -> requireSuitable(r.augmentation(), examples));
+    boolean augmented = isAugmented(new Run(0, n));
+    this.pixels = augmented ? examples.pixels() : null;
     this.outcomes = new Outcome[n];
     Arrays.fill(outcomes, Outcome.RUNNING);
     this.stepsTaken = new long[n];
@@ -142,8 +157,10 @@ public final class Trainer implements AutoCloseable {
     this.weightSlots = slots(slots, stack::weights);
     this.biasSlots = architecture.biases() ? slots(slots, stack::biases) : new Matrix[depth][];
     this.order = new int[n][];
+    this.moves = new int[n][];
     this.batch = scope.ints((long) n * batchSize);
     this.batchLabels = scope.ints((long) n * batchSize);
+    this.batchMoves = augmented ? scope.ints((long) n * batchSize) : null;
     this.labels = scope.ints((long) n * count);
     this.running = scope.ints(n);
     this.rates = scope.floats(n);
@@ -155,6 +172,20 @@ public final class Trainer implements AutoCloseable {
     for (int r = 0; r < n; r++) {
       device.upload(replicas.get(r).labels(), 0, labels, (long) r * count, count);
     }
+  }
+
+  private static void requireSuitable(Augmentation augmentation, DeviceExamples examples) {
+    if (!augmentation.suits(examples.images().shape())) {
+      throw new IllegalArgumentException(
+          "%s: expected square images, found images of %s"
+              .formatted(augmentation, examples.images().shape()));
+    }
+  }
+
+  /** Whether any replica of a run has its images moved. */
+  private boolean isAugmented(Run run) {
+    return replicas.subList(run.first, run.first + run.count).stream()
+        .anyMatch(r -> r.augmentation() != Augmentation.NONE);
   }
 
   private Matrix batch(int columns) {
@@ -306,7 +337,7 @@ public final class Trainer implements AutoCloseable {
     jobs.clear();
   }
 
-  /** Which examples the batch has, for every active replica, and their labels. */
+  /** Which examples the batch has, for every active replica, their labels and their moves. */
   private void setBatch(int[] active, int from, int rows) {
     int[] indices = new int[outcomes.length * batchSize];
     int[] classes = new int[indices.length];
@@ -318,6 +349,15 @@ public final class Trainer implements AutoCloseable {
     }
     device.upload(indices, 0, batch, 0, indices.length);
     device.upload(classes, 0, batchLabels, 0, classes.length);
+    if (batchMoves != null) {
+      int[] packed = new int[indices.length];
+      for (int r : active) {
+        for (int i = r * batchSize; i < r * batchSize + rows; i++) {
+          packed[i] = moves[r][indices[i]];
+        }
+      }
+      device.upload(packed, 0, batchMoves, 0, packed.length);
+    }
   }
 
   private void setRates(int epoch) {
@@ -364,12 +404,16 @@ public final class Trainer implements AutoCloseable {
     return Matrix.stacked(sums, (long) stepOfEpoch * n, n, 1, 1);
   }
 
-  /** A fresh order of the examples for every running replica. */
+  /** A fresh order of the examples, and fresh moves, for every running replica. */
   private void shuffle(int epoch) {
     for (int r : active()) {
+      ReplicaSettings replica = replicas.get(r);
       order[r] =
           RandomStreams.permutation(
-              RandomStreams.stream(replicas.get(r).seed(), Purpose.SHUFFLE, epoch, 0), count);
+              RandomStreams.stream(replica.seed(), Purpose.SHUFFLE, epoch, 0), count);
+      if (batchMoves != null) {
+        moves[r] = replica.augmentation().moves(replica.seed(), epoch, count);
+      }
     }
     orderedEpoch = epoch;
   }
@@ -387,7 +431,13 @@ public final class Trainer implements AutoCloseable {
     Matrix[] zs = layers(depth, l -> of(z[l], run, first, rows));
     Matrix[] hs = layers(depth - 1, l -> of(h[l], run, first, rows));
     long position = (long) run.first * batchSize + first;
-    lane.gather(examples.inputs(), batch, position, batchSize, inputs);
+    if (pixels != null && isAugmented(run)) {
+      // An image that is not moved has the bits that it has among the inputs.
+      ImageShape shape = examples.images().shape();
+      lane.gatherImages(pixels, shape, batch, batchMoves, position, batchSize, inputs);
+    } else {
+      lane.gather(examples.inputs(), batch, position, batchSize, inputs);
+    }
     stack.forward(lane, run.first, inputs, zs, hs);
     lane.softmaxCrossEntropy(
         zs[depth - 1],
@@ -488,18 +538,26 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Ends the training of replicas that reached the accuracy asked for over the whole split. Only
-   * those are evaluated whose accuracy over the epoch's batches came near it, since a pass over the
-   * split costs a third of an epoch.
+   * Ends the training of replicas that reached the accuracy asked for over the whole split, of
+   * images as they are. Only those are evaluated that may have reached it, since a pass over the
+   * split costs a third of an epoch: whose accuracy over the epoch's batches came near it, or,
+   * since batches of moved images say nothing, who didn't already fail at too many of the first
+   * images.
    */
   private void stopAccurate() {
     double target = settings.stop().trainAccuracy();
+    if (target > 1) {
+      return;
+    }
     int[] near =
-        history.stream()
-            .filter(e -> e.step() == step && e.accuracy() >= target - 0.1)
-            .mapToInt(EpochRecord::replica)
+        IntStream.concat(
+                history.stream()
+                    .filter(e -> e.step() == step && !isAugmented(new Run(e.replica(), 1)))
+                    .filter(e -> e.accuracy() >= target - 0.1)
+                    .mapToInt(EpochRecord::replica),
+                IntStream.of(augmentedThatMayHaveReached(target)))
             .toArray();
-    if (target > 1 || near.length == 0) {
+    if (near.length == 0) {
       return;
     }
     Evaluation[] evaluations = Evaluation.of(stack, near, examples.inputs(), labels, count);
@@ -508,6 +566,22 @@ public final class Trainer implements AutoCloseable {
         stop(near[i], Outcome.ACCURATE);
       }
     }
+  }
+
+  private int[] augmentedThatMayHaveReached(double target) {
+    int[] augmented = IntStream.of(active()).filter(r -> isAugmented(new Run(r, 1))).toArray();
+    if (augmented.length == 0) {
+      return augmented;
+    }
+    int first = Math.min(count, FIRST_LOOK);
+    Evaluation[] looks =
+        Evaluation.of(stack, augmented, examples.inputs().rows(0, first), labels, count);
+    // Half an example of room for rounding.
+    double failures = (1 - target) * count + 0.5;
+    return IntStream.range(0, augmented.length)
+        .filter(i -> (1 - looks[i].accuracy()) * first <= failures)
+        .map(i -> augmented[i])
+        .toArray();
   }
 
   private void stop(int replica, Outcome outcome) {

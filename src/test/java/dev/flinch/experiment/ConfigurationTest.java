@@ -13,6 +13,7 @@ import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.network.Architecture;
+import dev.flinch.training.Augmentation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,6 +72,7 @@ class ConfigurationTest {
     assertNull(study.data().train());
     assertEquals(List.of(Activation.RELU), study.networks().activations());
     assertFalse(study.networks().biases());
+    assertEquals(List.of(Augmentation.NONE), study.training().augmentations());
     assertEquals(0.1, study.training().decayFactor());
     assertEquals(500, study.training().decayEpochs());
     assertEquals(Configuration.Split.TEST, study.measures().jacobian().split());
@@ -295,6 +297,38 @@ class ConfigurationTest {
     List<String> ids = replicas.stream().map(Replica::id).toList();
     assertEquals(ids.size(), new HashSet<>(ids).size());
     assertTrue(ids.stream().allMatch(id -> id.matches("[a-z0-9_-]+")), ids.toString());
+  }
+
+  @Test
+  void networksWithAugmentationStandBesideThoseWithoutWhoseNamesStay() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "training.labels=[\"true\",\"random\"]",
+            "training.augmentations=[\"none\",\"translateFlip\",\"translateflipturn\"]",
+            "networks.seeds=[1,2]");
+    assertEquals(
+        List.of(
+            "2x8-true-s1",
+            "2x8-true-s2",
+            "2x8-true-translateflip-s1",
+            "2x8-true-translateflip-s2",
+            "2x8-true-translateflipturn-s1",
+            "2x8-true-translateflipturn-s2",
+            "2x8-random-s1"),
+        study.replicas().stream().map(Replica::id).limit(7).toList());
+    assertEquals(Augmentation.NONE, study.replicas().get(1).augmentation());
+    assertEquals(Augmentation.TRANSLATE_FLIP_TURN, study.replicas().get(4).augmentation());
+    assertEquals(1, study.stacks().size());
+    assertEquals(study, load(study.toJson()));
+    assertEquals(
+        "2x8-translateflip-s1",
+        load(SMALLEST, "training.augmentations=[\"translateFlip\"]").replicas().get(0).id());
+    assertEquals(
+        List.of(
+            "training.augmentations[0]: expected \"none\" or \"translateFlip\" or"
+                + " \"translateFlipTurn\", found \"flip\""),
+        problems(refusal(SMALLEST, "training.augmentations=[\"flip\"]")));
   }
 
   @Test

@@ -13,11 +13,13 @@ import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Activation;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.experiment.Configuration.Kind;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.network.Network;
 import dev.flinch.reference.RandomNetworks;
 import dev.flinch.reference.Reference;
+import dev.flinch.sensitivity.SamplingComparison;
 import dev.flinch.trajectory.Ellipse;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -64,7 +66,18 @@ class MeasurementTest {
   private static TrajectoryMeasurement.Request along(
       Kind kind, List<Integer> anchors, Integer image, long points, int bins) {
     return new TrajectoryMeasurement.Request(
-        kind, anchors, image, 3, points, bins, true, "glyphs", Path.of("none"), null);
+        kind,
+        anchors,
+        image,
+        3,
+        Method.SAMPLED,
+        points,
+        bins,
+        true,
+        false,
+        "glyphs",
+        Path.of("none"),
+        null);
   }
 
   private static TrajectoryMeasurement measure(TrajectoryMeasurement.Request request) {
@@ -195,10 +208,18 @@ class MeasurementTest {
 
     JsonNode json = json(measured);
     assertEquals(
-        List.of("kind", "points", "bins", "transitions", "regions", "jacobianNorm", "seconds"),
+        List.of(
+            "kind",
+            "method",
+            "points",
+            "bins",
+            "transitions",
+            "regions",
+            "jacobianNorm",
+            "seconds"),
         keys(json));
     assertEquals(List.of("total", "perLayer", "perBin"), keys(json.path("transitions")));
-    assertEquals(List.of("mean", "perBin"), keys(json.path("jacobianNorm")));
+    assertEquals(List.of("mean", "perBin", "minimum", "maximum"), keys(json.path("jacobianNorm")));
     assertEquals("through", json.path("kind").asText());
 
     String svg = measured.figure("anchors").svg();
@@ -211,7 +232,7 @@ class MeasurementTest {
   void aRandomEllipseNeedsNoData() {
     TrajectoryMeasurement.Request request =
         new TrajectoryMeasurement.Request(
-            Kind.RANDOM, null, null, 3, 64, 4, false, null, null, null);
+            Kind.RANDOM, null, null, 3, Method.SAMPLED, 64, 4, false, false, null, null, null);
     TrajectoryResult result = measure(request).result();
     assertEquals("random", result.kind());
     assertEquals(null, result.jacobianNorm());
@@ -219,6 +240,55 @@ class MeasurementTest {
     assertEquals(
         Reference.of(NETWORK).transitions(i -> ellipse.point(2 * Math.PI * i / 64), 64, 4).total(),
         result.transitions().total());
+  }
+
+  private static TrajectoryMeasurement.Request exact(boolean compare) {
+    return new TrajectoryMeasurement.Request(
+        Kind.RANDOM, null, null, 3, Method.AUTO, 100, 4, true, compare, null, null, null);
+  }
+
+  @Test
+  void aPiecewiseLinearNetworkIsWalkedExactlyUnlessPointsAreAskedFor() throws IOException {
+    TrajectoryMeasurement measured = measure(exact(false));
+    JsonNode json = json(measured);
+    assertEquals("exact", json.path("method").asText());
+    Ellipse ellipse = Ellipse.random(784, 3);
+    Reference.Transitions dense =
+        Reference.of(NETWORK).transitions(i -> ellipse.point(2 * Math.PI * i / 5000), 5000, 4);
+    assertEquals(dense.total(), json.path("crossings").asLong());
+    assertEquals(dense.total(), json.path("transitions").path("total").asLong());
+    double shortest = json.at("/shortestRegion/length").asDouble();
+    assertTrue(shortest > 0 && shortest < json.at("/longestRegion/length").asDouble());
+    Path csv = Files.createTempFile("crossings", ".csv");
+    measured.writeCrossings(csv);
+    List<String> lines = Files.readAllLines(csv);
+    Files.delete(csv);
+    assertEquals("parameter,layer,unit,change,code", lines.get(0));
+    assertEquals(dense.total(), lines.size() - 1);
+    assertEquals(
+        json.at("/shortestRegion/from").asDouble(),
+        lines.stream()
+            .skip(1)
+            .mapToDouble(line -> Double.parseDouble(line.split(",")[0]))
+            .filter(at -> at == json.at("/shortestRegion/from").asDouble())
+            .findFirst()
+            .orElseThrow());
+  }
+
+  @Test
+  void samplingIsComparedWithTheExactCrossings() {
+    TrajectoryMeasurement measured = measure(exact(true));
+    List<SamplingComparison.Row> rows = measured.result().comparison().rows();
+    assertEquals(11, rows.size());
+    Ellipse ellipse = Ellipse.random(784, 3);
+    Reference reference = Reference.of(NETWORK);
+    for (SamplingComparison.Row row : rows.subList(0, 4)) {
+      int k = (int) row.points();
+      long seen = reference.transitions(i -> ellipse.point(2 * Math.PI * i / k), k, 1).total();
+      assertEquals(measured.result().crossings() - seen, row.missed());
+      assertEquals(0, row.sampled());
+    }
+    assertTrue(measured.comparisonFigure("comparison").svg().contains("missed between points"));
   }
 
   @Test
@@ -251,7 +321,7 @@ class MeasurementTest {
         refusal(along(Kind.TRANSLATION, null, 10_000, 10, 1)).contains("image 10000 of glyphs"));
     TrajectoryMeasurement.Request without =
         new TrajectoryMeasurement.Request(
-            Kind.TRANSLATION, null, 1, 1, 10, 1, true, null, null, null);
+            Kind.TRANSLATION, null, 1, 1, Method.AUTO, 10, 1, true, false, null, null, null);
     assertTrue(refusal(without).contains("--dataset"));
   }
 }

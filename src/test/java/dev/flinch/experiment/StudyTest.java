@@ -3,6 +3,7 @@ package dev.flinch.experiment;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -15,14 +16,17 @@ import dev.flinch.base.RequestException;
 import dev.flinch.data.DataSet;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceLostException;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
 import dev.flinch.reference.Reference;
+import dev.flinch.training.Augmentation;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -243,9 +247,11 @@ class StudyTest {
                       through.anchors(),
                       null,
                       1,
+                      Method.AUTO,
                       3000,
                       7,
                       true,
+                      false,
                       "glyphs",
                       shared,
                       null),
@@ -802,6 +808,52 @@ class StudyTest {
         lines.get(0));
     assertTrue(lines.get(2).matches("2×8 ReLU +true +2 +0\\.\\d{4} ± 0\\.\\d{4} .*"), lines.get(2));
     assertTrue(lines.get(5).startsWith("7–5 ReLU"), lines.get(5));
+  }
+
+  @Test
+  void augmentedNetworksAreToldApartAndLeaveTheBitsOfTheOthersAlone() throws IOException {
+    String both = "training.augmentations=[\"none\",\"translateFlip\"]";
+    Path folder = temporary.resolve("both");
+    // In the middle of training, with a checkpoint after every epoch.
+    assertThrows(Interruption.class, () -> run(folder, false, interruptAt(13), both));
+    StudyResult result = run(folder, true, Progress.NONE, both);
+    assertEquals(2 * NETWORKS, result.networks().size());
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, both);
+    assertSameFiles(whole, folder);
+
+    for (NetworkResult expected : RunFolder.metrics(undisturbed).networks()) {
+      NetworkResult plain =
+          result.networks().stream().filter(n -> n.id().equals(expected.id())).findAny().get();
+      assertEquals(Json.text(expected), Json.text(plain));
+      NetworkResult moved =
+          result.networks().stream()
+              .filter(n -> n.id().equals(expected.id().replace("-s", "-translateflip-s")))
+              .findAny()
+              .get();
+      assertEquals(Augmentation.TRANSLATE_FLIP, moved.augmentation());
+      assertNotEquals(expected.train(), moved.train());
+    }
+    List<String> lines = result.summary().lines().toList();
+    assertEquals(2 + 8, lines.size());
+    assertTrue(lines.get(0).matches("network +labels +augmentation +networks .*"), lines.get(0));
+    assertTrue(lines.get(3).matches("2×8 ReLU +true +translateFlip +2 .*"), lines.get(3));
+    String gap = Files.readString(folder.resolve("figures/gap.svg"));
+    assertTrue(gap.contains("true labels, translateFlip"), "no word of it in the figure");
+  }
+
+  @Test
+  void quarterTurnsOfImagesThatAreNotSquareAreRefused() {
+    List<String> problems = new ArrayList<>();
+    List<Augmentation> all = List.of(Augmentation.values());
+    StudyData.requireSuitable(all, new ImageShape(3, 32, 32), problems);
+    assertEquals(List.of(), problems);
+    StudyData.requireSuitable(all, new ImageShape(1, 28, 20), problems);
+    assertEquals(
+        List.of(
+            "training.augmentations[2]: expected square images for translateFlipTurn, found images"
+                + " of 1 × 28 × 20"),
+        problems);
   }
 
   @Test

@@ -14,14 +14,14 @@ final class Examples {
     UniformRandomProvider random = RandomStreams.stream(5, Purpose.BENCHMARK, 0, 0);
     List<NetworkPoint> networks = new ArrayList<>();
     for (String group : List.of("2×64 ReLU", "3×100 ReLU", "5×100 ReLU", "500–300–100 Tanh")) {
-      for (String labels : List.of("true", "random")) {
-        boolean real = labels.equals("true");
+      for (String teaching : List.of("true labels", "random labels")) {
+        boolean real = teaching.equals("true labels");
         double shift = random.nextDouble();
         for (int seed = 0; seed < 4; seed++) {
           networks.add(
               new NetworkPoint(
                   group,
-                  labels,
+                  teaching,
                   (real ? 0.04 + 0.05 * shift : 0.87) + 0.02 * random.nextDouble(),
                   (real ? 0.3 : 8) * (1 + 2 * shift) * (1 + 0.4 * random.nextDouble())));
         }
@@ -39,7 +39,7 @@ final class Examples {
         networks.add(
             new NetworkPoint(
                 (2 + group) + "×200 HardTanh",
-                "true",
+                "true labels",
                 0.1 + 0.02 * group + 0.03 * random.nextDouble(),
                 norm));
       }
@@ -74,9 +74,9 @@ final class Examples {
   static List<HistoryFigure.History> histories() {
     UniformRandomProvider random = RandomStreams.stream(7, Purpose.BENCHMARK, 0, 0);
     List<HistoryFigure.History> histories = new ArrayList<>();
-    for (String labels : List.of("true", "random")) {
+    for (String teaching : List.of("true labels", "random labels")) {
       for (int n = 0; n < 8; n++) {
-        int epochs = labels.equals("true") ? 30 + n : 80 + 3 * n;
+        int epochs = teaching.equals("true labels") ? 30 + n : 80 + 3 * n;
         double[] loss = new double[epochs];
         double[] accuracy = new double[epochs];
         for (int e = 0; e < epochs; e++) {
@@ -84,7 +84,7 @@ final class Examples {
           loss[e] = 2.3 * rest;
           accuracy[e] = Math.max(0.1, 1 - rest);
         }
-        histories.add(new HistoryFigure.History(labels, loss, accuracy));
+        histories.add(new HistoryFigure.History(teaching, loss, accuracy));
       }
     }
     return histories;

@@ -42,7 +42,9 @@ class FiguresTest {
               "gap-many",
               () -> GapFigure.of("Fourteen groups", Examples.manyGroups()),
               "gap-one",
-              () -> GapFigure.of("One network", List.of(new NetworkPoint("a", "true", 0.1, 3))),
+              () ->
+                  GapFigure.of(
+                      "One network", List.of(new NetworkPoint("a", "true labels", 0.1, 3))),
               "trajectory",
               () ->
                   TrajectoryFigure.of(
@@ -130,10 +132,10 @@ class FiguresTest {
     assertTrue(text.contains("Norms of 0 stand at the lower end."), text);
     List<NetworkPoint> points =
         List.of(
-            new NetworkPoint("a", "true", 0.1, 1),
-            new NetworkPoint("a", "true", 0.2, 0),
-            new NetworkPoint("b", "true", Double.NaN, 1),
-            new NetworkPoint("b", "true", 0.3, Double.POSITIVE_INFINITY));
+            new NetworkPoint("a", "true labels", 0.1, 1),
+            new NetworkPoint("a", "true labels", 0.2, 0),
+            new NetworkPoint("b", "true labels", Double.NaN, 1),
+            new NetworkPoint("b", "true labels", 0.3, Double.POSITIVE_INFINITY));
     String gap = text(GapFigure.of("t", points));
     assertTrue(gap.contains("Left out, not finite: 2 of 4 networks."), gap);
     assertTrue(gap.contains("Norms of 0 stand at the left end."), gap);
@@ -143,13 +145,14 @@ class FiguresTest {
   void figuresOfNothingFiniteAreDrawnToo() throws Exception {
     double[] none = {Double.NaN, Double.NaN};
     assertTrue(
-        text(HistoryFigure.of("t", List.of(new History("true", none, none)))).contains("4 values"));
+        text(HistoryFigure.of("t", List.of(new History("true labels", none, none))))
+            .contains("4 values"));
     Series series = new Series("s", new double[][] {none}, new double[][] {none});
     assertTrue(
         text(TrajectoryFigure.of("t", Parameter.angle(), List.of(), List.of(series)))
             .contains("4 values"));
     assertTrue(
-        text(GapFigure.of("t", List.of(new NetworkPoint("a", "true", Double.NaN, 1))))
+        text(GapFigure.of("t", List.of(new NetworkPoint("a", "true labels", Double.NaN, 1))))
             .contains("1 of 1 networks"));
   }
 

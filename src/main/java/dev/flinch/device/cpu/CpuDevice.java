@@ -3,6 +3,7 @@ package dev.flinch.device.cpu;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
 import dev.flinch.device.ElementType;
+import dev.flinch.device.RegionWalks;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicLong;
@@ -84,6 +85,11 @@ public final class CpuDevice implements Device {
   @Override
   public boolean takesWholeStacks() {
     return false;
+  }
+
+  @Override
+  public RegionWalks walks(RegionWalks.Networks networks) {
+    return new CpuRegionWalks(this, networks, kernels);
   }
 
   @Override

@@ -95,6 +95,10 @@ final class CpuLane implements Lane {
     OperandShapes.gatherImages(shape, out);
     CpuArray images = array(pixels, ElementType.UINT8);
     int d = shape.size();
+    int[] rows = new int[shape.height()];
+    int[] columns = new int[shape.width()];
+    byte[] image = new byte[d];
+    float[] normalised = new float[256];
     for (int r = 0; r < out.replicas(); r++) {
       Span list = array(indices, ElementType.INT32).span(from + r * stride, out.rows());
       Span moved =
@@ -103,11 +107,12 @@ final class CpuLane implements Lane {
               : array(moves, ElementType.INT32).span(from + r * stride, out.rows());
       Span to = span(out, r);
       for (int i = 0; i < out.rows(); i++) {
-        Span image = images.span((long) index(list, i, pixels.length() / d) * d, d);
+        Span source = images.span((long) index(list, i, pixels.length() / d) * d, d);
+        source.buffer().get(source.at(), image);
         long sum = 0;
         long squares = 0;
-        for (int j = 0; j < d; j++) {
-          int pixel = image.buffer().get(image.at() + j) & 0xff;
+        for (byte value : image) {
+          int pixel = value & 0xff;
           sum += pixel;
           squares += pixel * pixel;
         }
@@ -120,12 +125,25 @@ final class CpuLane implements Lane {
         if (ImageMove.turns(move) && shape.height() != shape.width()) {
           throw new IllegalArgumentException("gatherImages: a quarter turn of images of " + shape);
         }
-        int row = to.at() + i * 4 * out.stride();
-        for (int j = 0; j < d; j++) {
-          int pixel =
-              image.buffer().get(image.at() + (move == 0 ? j : ImageMove.source(move, shape, j)))
-                  & 0xff;
-          to.buffer().putFloat(row + 4 * j, (float) ((pixel - mean) * scale));
+        for (int pixel = 0; pixel < normalised.length; pixel++) {
+          normalised[pixel] = (float) ((pixel - mean) * scale);
+        }
+        // A row and a column of a moved image each come from one of the image as it was, so that
+        // the place of a component is a sum.
+        for (int y = 0; y < rows.length; y++) {
+          rows[y] = ImageMove.source(move, shape, y * shape.width());
+        }
+        for (int x = 0; x < columns.length; x++) {
+          columns[x] = ImageMove.source(move, shape, x) - rows[0];
+        }
+        int at = to.at() + i * 4 * out.stride();
+        for (int plane = 0; plane < d; plane += shape.height() * shape.width()) {
+          for (int row : rows) {
+            for (int column : columns) {
+              to.buffer().putFloat(at, normalised[image[plane + row + column] & 0xff]);
+              at += 4;
+            }
+          }
         }
       }
     }
@@ -588,55 +606,23 @@ final class CpuLane implements Lane {
     Span gram = span(grams, 0);
     Span out = span(norms, 0);
     double[] sigma = new double[classes];
-    double[] g = new double[classes * classes];
-    int copied = -1;
+    RegionNorm region = new RegionNorm(classes);
+    int entered = -1;
     for (int i = 0; i < logits.rows(); i++) {
-      if (regions[i] != copied) {
-        copied = regions[i];
+      if (regions[i] != entered) {
+        entered = regions[i];
+        region.enter();
         gram.buffer()
-            .slice(gram.at() + copied * 8 * grams.stride(), 8 * g.length)
+            .slice(gram.at() + entered * 8 * grams.stride(), 8 * region.gram().length)
             .order(ByteOrder.nativeOrder())
             .asDoubleBuffer()
-            .get(g);
+            .get(region.gram());
       }
       int row = in.at() + i * 4 * logits.stride();
       int largest = largest(in.buffer(), row, classes);
-      double top = in.buffer().getFloat(row + 4 * largest);
-      double sum = exponentials(in.buffer(), row, top, sigma);
-      for (int c = 0; c < classes; c++) {
-        sigma[c] /= sum;
-      }
-      out.buffer().putDouble(out.at() + i * 8 * norms.stride(), norm(sigma, largest, g));
+      exponentials(in.buffer(), row, in.buffer().getFloat(row + 4 * largest), sigma);
+      out.buffer().putDouble(out.at() + i * 8 * norms.stride(), region.norm(sigma, largest));
     }
-  }
-
-  /**
-   * ‖(diag σ − σσᵀ) A‖ from G = A Aᵀ. The rows of A are taken relative to that of the most probable
-   * class y, bᵢ = aᵢ − a_y, so that nothing cancels where σ_y is almost 1: row i of J is σᵢ (bᵢ −
-   * m) with m = Σⱼ σⱼ bⱼ, and b_y = 0.
-   */
-  private static double norm(double[] sigma, int y, double[] g) {
-    int n = sigma.length;
-    double squaredMean = 0;
-    double total = 0;
-    double weight = sigma[y] * sigma[y];
-    for (int i = 0; i < n; i++) {
-      if (i == y) {
-        continue;
-      }
-      double alongMean = 0;
-      for (int j = 0; j < n; j++) {
-        if (j != y) {
-          alongMean += sigma[j] * (g[i * n + j] - g[i * n + y] - g[j * n + y] + g[y * n + y]);
-        }
-      }
-      double square = g[i * n + i] - 2 * g[i * n + y] + g[y * n + y];
-      squaredMean += sigma[i] * alongMean;
-      total += sigma[i] * sigma[i] * (square - 2 * alongMean);
-      weight += sigma[i] * sigma[i];
-    }
-    // Rounding may leave a tiny negative number where A is constant over the classes.
-    return Math.sqrt(Math.max(0, total + weight * squaredMean));
   }
 
   @Override

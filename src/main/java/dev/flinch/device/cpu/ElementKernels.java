@@ -93,6 +93,46 @@ interface ElementKernels {
       boolean wide,
       int columns);
 
+  /**
+   * Polynomials of a layer's units: c ← c + factors ⊗ change, for c₀, c₁ and c₂.
+   *
+   * @param coefficients 3 × {@code stride}: c₀ of all units, then c₁, then c₂
+   * @param factors one a unit
+   */
+  void addPolynomials(
+      double[] coefficients,
+      int stride,
+      double[] factors,
+      double change0,
+      double change1,
+      double change2);
+
+  /**
+   * The earliest root from {@code now} on, over a layer's units, where sign · (c₀ + c₁ t + c₂ t² −
+   * knot · w(t)) becomes positive; {@code now} where it is so already. Roots that touch are none. A
+   * unit that stays on its knot has the code below it, so with sign −1 it crosses now.
+   *
+   * @param stride units, rounded up to {@link #POLYNOMIALS}
+   * @param signs 1 or −1; or 0 for none
+   * @param arcs whether w(t) = 1 + t², else 1
+   * @param time takes the root
+   * @return the first unit that has it, or −1 where none has a root
+   */
+  int earliest(
+      double[] coefficients,
+      int stride,
+      double[] signs,
+      double[] knots,
+      boolean arcs,
+      double now,
+      double[] time);
+
+  /** Layers of polynomials have room for a multiple of so many units, with zeros at the end. */
+  int POLYNOMIALS = 8;
+
+  /** Where two roots are so near, by the terms of the discriminant, they touch. */
+  double TOUCHING = 0x1p-44;
+
   /** The fastest that this JVM can run; says in the log what would make it faster. */
   static ElementKernels best() {
     Logger log = LoggerFactory.getLogger(ElementKernels.class);

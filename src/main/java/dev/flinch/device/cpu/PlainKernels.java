@@ -291,4 +291,74 @@ final class PlainKernels implements ElementKernels {
       }
     }
   }
+
+  @Override
+  public void addPolynomials(
+      double[] coefficients,
+      int stride,
+      double[] factors,
+      double change0,
+      double change1,
+      double change2) {
+    for (int j = 0; j < stride; j++) {
+      coefficients[j] += factors[j] * change0;
+      coefficients[stride + j] += factors[j] * change1;
+      coefficients[2 * stride + j] += factors[j] * change2;
+    }
+  }
+
+  @Override
+  public int earliest(
+      double[] coefficients,
+      int stride,
+      double[] signs,
+      double[] knots,
+      boolean arcs,
+      double now,
+      double[] time) {
+    int first = -1;
+    double earliest = Double.POSITIVE_INFINITY;
+    double weight = arcs ? 1 : 0;
+    for (int j = 0; j < stride; j++) {
+      double c0 = signs[j] * (coefficients[j] - knots[j]);
+      double half1 = 0.5 * signs[j] * coefficients[stride + j];
+      double c2 = signs[j] * (coefficients[2 * stride + j] - weight * knots[j]);
+      double root = upwards(signs[j], c0, half1, c2, now);
+      if (root < earliest) {
+        earliest = root;
+        first = j;
+      }
+    }
+    time[0] = earliest;
+    return first;
+  }
+
+  /**
+   * Where p(t) = c₀ + 2 half₁ t + c₂ t², taken for negative at {@code now}, becomes positive;
+   * {@code now} itself where it is so already. Infinity for nowhere.
+   *
+   * <p>An upward parabola becomes positive at its right root, a downward one at its left root,
+   * unless that and the other root lie behind. Signs of p are told by where its roots are, not by
+   * its value, so that a root just passed isn't found again.
+   */
+  private static double upwards(double sign, double c0, double half1, double c2, double now) {
+    double square = half1 * half1;
+    double product = c2 * c0;
+    double discriminant = square - product;
+    if (discriminant <= TOUCHING * (square + Math.abs(product))) {
+      // All the same sign; or zero throughout, where the unit has the code below its knot.
+      double all = c2 + c0;
+      return all > 0 || all == 0 && sign < 0 ? now : Double.POSITIVE_INFINITY;
+    }
+    double root = Math.sqrt(discriminant);
+    double rising = half1 > 0 ? -c0 / (half1 + root) : (root - half1) / c2;
+    boolean opensUpwards = c2 > 0 || c2 == 0 && half1 > 0;
+    if (!opensUpwards) {
+      double falling = half1 > 0 ? -(half1 + root) / c2 : c0 / (root - half1);
+      if (now >= falling) {
+        return Double.POSITIVE_INFINITY;
+      }
+    }
+    return Math.max(rising, now);
+  }
 }

@@ -341,4 +341,86 @@ final class VectorKernels implements ElementKernels {
         vectorised,
         columns);
   }
+
+  @Override
+  public void addPolynomials(
+      double[] coefficients,
+      int stride,
+      double[] factors,
+      double change0,
+      double change1,
+      double change2) {
+    for (int j = 0; j < stride; j += DOUBLES.length()) {
+      DoubleVector factor = DoubleVector.fromArray(DOUBLES, factors, j);
+      add(coefficients, j, factor.mul(change0));
+      add(coefficients, stride + j, factor.mul(change1));
+      add(coefficients, 2 * stride + j, factor.mul(change2));
+    }
+  }
+
+  private static void add(double[] values, int at, DoubleVector change) {
+    DoubleVector.fromArray(DOUBLES, values, at).add(change).intoArray(values, at);
+  }
+
+  @Override
+  public int earliest(
+      double[] coefficients,
+      int stride,
+      double[] signs,
+      double[] knots,
+      boolean arcs,
+      double now,
+      double[] time) {
+    double weight = arcs ? 1 : 0;
+    DoubleVector never = DoubleVector.broadcast(DOUBLES, Double.POSITIVE_INFINITY);
+    DoubleVector present = DoubleVector.broadcast(DOUBLES, now);
+    DoubleVector best = never;
+    DoubleVector bestAt = DoubleVector.zero(DOUBLES);
+    for (int j = 0; j < stride; j += DOUBLES.length()) {
+      DoubleVector sign = DoubleVector.fromArray(DOUBLES, signs, j);
+      DoubleVector knot = DoubleVector.fromArray(DOUBLES, knots, j);
+      DoubleVector c0 = sign.mul(DoubleVector.fromArray(DOUBLES, coefficients, j).sub(knot));
+      DoubleVector half1 =
+          sign.mul(0.5).mul(DoubleVector.fromArray(DOUBLES, coefficients, stride + j));
+      DoubleVector c2 =
+          sign.mul(
+              DoubleVector.fromArray(DOUBLES, coefficients, 2 * stride + j).sub(knot.mul(weight)));
+      // As PlainKernels.upwards has it, with both sides of each question computed.
+      DoubleVector square = half1.mul(half1);
+      DoubleVector product = c2.mul(c0);
+      DoubleVector discriminant = square.sub(product);
+      VectorMask<Double> touching =
+          discriminant.compare(VectorOperators.LE, square.add(product.abs()).mul(TOUCHING));
+      DoubleVector root = discriminant.max(0).sqrt();
+      VectorMask<Double> positive = half1.compare(VectorOperators.GT, 0);
+      DoubleVector sum = half1.add(root);
+      DoubleVector difference = root.sub(half1);
+      DoubleVector rising = difference.div(c2).blend(c0.neg().div(sum), positive);
+      DoubleVector falling = c0.div(difference).blend(sum.neg().div(c2), positive);
+      VectorMask<Double> opensUpwards =
+          c2.compare(VectorOperators.GT, 0).or(c2.compare(VectorOperators.EQ, 0).and(positive));
+      VectorMask<Double> behind = falling.compare(VectorOperators.LE, now).andNot(opensUpwards);
+      DoubleVector all = c2.add(c0);
+      VectorMask<Double> already =
+          all.compare(VectorOperators.GT, 0)
+              .or(all.compare(VectorOperators.EQ, 0).and(sign.compare(VectorOperators.LT, 0)));
+      DoubleVector found =
+          rising.max(present).blend(never, behind).blend(never.blend(present, already), touching);
+      VectorMask<Double> earlier = found.compare(VectorOperators.LT, best);
+      best = best.blend(found, earlier);
+      bestAt = bestAt.blend(j, earlier);
+    }
+    int first = -1;
+    double earliest = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < DOUBLES.length(); i++) {
+      double candidate = best.lane(i);
+      int unit = (int) bestAt.lane(i) + i;
+      if (candidate < earliest || candidate == earliest && first >= 0 && unit < first) {
+        earliest = candidate;
+        first = unit;
+      }
+    }
+    time[0] = earliest;
+    return first;
+  }
 }

@@ -127,6 +127,11 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public dev.flinch.device.RegionWalks walks(dev.flinch.device.RegionWalks.Networks networks) {
+    throw new UnsupportedOperationException("walks");
+  }
+
+  @Override
   public void finish() {
     driver.bind();
     waiting.forAll(compute);
