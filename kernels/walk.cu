@@ -1,0 +1,959 @@
+// Exact walks from one linear region of a piecewise-linear network to the next
+// (dev.flinch.device.RegionWalks), float64 over float32 weights. A block takes one walker:
+//   pre-activations of unit j      z_j(t) = (c0_j + c1_j t + c2_j t^2) / w(t), w = 1 + t^2 or 1
+//   the next crossing              the least (t, unit) over all units' next roots of z_j - knot
+//   a crossing of unit i, layer l  v <- column i of W_(l+1), then v <- W_(m+1) (s_m * v) up to the
+//                                  logits; c_j <- c_j + v_j change, change = step (c_i - knot w)
+//   with Gram matrices             u <- row i of W_l, u <- (u * s_m) W_m down to the first layer,
+//                                  A F <- A F + step v (u F), and A A^T for the region
+// with s the slopes, 0 or 1, and step +1 where unit i becomes active, else -1. Everything is found
+// afresh at the start and after every FRESH crossings, and what differs then is the drift. A layer
+// whose last active unit turns off makes all above it constant: that is found afresh at once, so
+// that it is constant exactly, and A F is 0.
+//
+// Layout: weights [R][out][in], any stride, biases [R][1][out] or null; factors float64 [R][units of
+// the first layer][any], null without Gram matrices; first float64 [3 walkers][units of the first
+// layer]. What walkers leave is as RegionWalks.Trace has it; codes are their state too. `scratch`:
+// a walker's coefficients, [3][hidden units and classes], its A F, [classes][columns of F], and for
+// walk_wide what walk keeps in shared memory.
+// Launch: one block a walker, of any multiple of 32 up to 256 threads, in `walk` with `room_bytes`
+// of shared memory (RegionWalkKernel). Bits depend on neither.
+//
+// Upwards a warp takes 32 rows of weights, 8 at a time with its lanes over columns, and folds its 8
+// sums together: 9 shuffles instead of 40. Each lane ends with the unit that it then updates, so
+// there is one barrier a layer. Downwards lanes go over columns and rows of slope 0 are left out.
+// All sums have an order of their own: the same bits on every run.
+//
+// A crossing in layer l of networks with N_m units, W_m = N_m N_(m-1) weights into layer m and
+// a_m <= N_m active units, m from 0 (first) to L (logits), K columns of F:
+//   upwards    4 bytes and 2 FLOP a weight of W_(l+2) to W_top; a sector of 32 bytes a unit of layer
+//              l + 1; 24 bytes read and written and 6 FLOP a unit above l. top is L with Gram
+//              matrices, else L - 1
+//   downwards  4 bytes and 2 FLOP for each of a_m N_(m-1), m < l, and N_(l-1); F: 8 a_0 K bytes
+//   roots      24 bytes of coefficients and 4 of codes a unit of layers l to L - 1; 15 FLOP, a root
+//              and a division
+//   A F        16 bytes and 2 FLOP a number; for A A^T C (C + 4) / 2 products of K terms, 4 K C
+//              (C + 4) bytes / 2 since a warp takes 4 by 4 at once
+// Weights and coefficients come from the L2 cache. Found afresh, polynomials take 6 FLOP a weight;
+// A F takes C walks down.
+#include "activation.cuh"
+#include "reduce.cuh"
+
+namespace {
+
+constexpr int MOST_THREADS = 256;
+constexpr int MOST_WARPS = MOST_THREADS / 32;
+constexpr unsigned ALL = 0xffffffffu;
+
+// Rows of weights that a warp multiplies at a time: by one vector, and by three.
+constexpr int ROWS = 8;
+constexpr int FRESH_ROWS = 4;
+
+// Classes by classes that a warp multiplies at a time.
+constexpr int TILE = 4;
+
+// After so many crossings everything is found afresh.
+constexpr int FRESH = 256;
+
+// The lowest layer of none.
+constexpr int NOTHING = INT_MAX;
+
+// Where two roots are so near, by the terms of the discriminant, they touch.
+constexpr double TOUCHING = 1.0 / (1ll << 44);
+
+// A layer as CudaRegionWalks writes it; the logits are the last. The first has no weights.
+struct Layer {
+  const float* weights;
+  long long weightsReplica;
+  const float* bias;
+  long long biasReplica;
+  int stride;
+  int units;
+  // Units of all layers before.
+  int before;
+  int unused;
+};
+
+// Where p(t) = c0 + 2 half1 t + c2 t^2, taken for negative at `now`, becomes positive; `now` where
+// it is so already, infinity for nowhere. An upward parabola becomes positive at its right root, a
+// downward one at its left root, unless that and the other root lie behind. No product is fused
+// with a sum: p and -p have the same roots to the bit, so that a root just passed isn't found again,
+// and so does the CPU.
+__device__ __forceinline__ double upwards(const double c0, const double half1, const double c2,
+                                          const double now) {
+  const double square = __dmul_rn(half1, half1);
+  const double product = __dmul_rn(c2, c0);
+  const double discriminant = __dsub_rn(square, product);
+  if (discriminant <= __dmul_rn(TOUCHING, __dadd_rn(square, fabs(product)))) {
+    return __dadd_rn(c2, c0) > 0 ? now : INFINITY;
+  }
+  const double root = sqrt(discriminant);
+  const bool positive = half1 > 0;
+  const double sum = positive ? __dadd_rn(half1, root) : __dsub_rn(root, half1);
+  const double rising = positive ? -c0 / sum : sum / c2;
+  const bool opensUpwards = (c2 > 0) | ((c2 == 0) & positive);
+  if (!opensUpwards) {
+    const double falling = positive ? -sum / c2 : c0 / sum;
+    if (now >= falling) {
+      return INFINITY;
+    }
+  }
+  // NaN stays NaN, which is never the earliest.
+  return rising < now ? now : rising;
+}
+
+// The earliest of all lanes' times, and its unit; of equal times, the least unit.
+__device__ __forceinline__ void warp_earliest(double& time, int& unit) {
+  for (int d = 16; d > 0; d /= 2) {
+    const double other = __shfl_xor_sync(ALL, time, d);
+    const int otherUnit = __shfl_xor_sync(ALL, unit, d);
+    const bool better = (other < time) | ((other == time) & (otherUnit < unit));
+    time = better ? other : time;
+    unit = better ? otherUnit : unit;
+  }
+}
+
+__device__ __forceinline__ double warp_largest(double value) {
+  for (int d = 16; d > 0; d /= 2) {
+    value = fmax(value, __shfl_xor_sync(ALL, value, d));
+  }
+  return value;
+}
+
+// Halves N sums by lanes D apart, and so on; then one, over the lanes that are left.
+template <int N, int D, int SIZE>
+__device__ __forceinline__ void fold_halves(double (&sums)[SIZE]) {
+  if constexpr (N > 1) {
+    const bool upper = (threadIdx.x & D) != 0;
+#pragma unroll
+    for (int i = 0; i < N / 2; i++) {
+      const double kept = upper ? sums[i + N / 2] : sums[i];
+      const double given = upper ? sums[i] : sums[i + N / 2];
+      sums[i] = kept + __shfl_xor_sync(ALL, given, D);
+    }
+    fold_halves<N / 2, D / 2>(sums);
+  } else if constexpr (D > 0) {
+    sums[0] += __shfl_xor_sync(ALL, sums[0], D);
+    fold_halves<1, D / 2>(sums);
+  }
+}
+
+// N sums over the lanes of a warp, N a power of two up to 32: lane i gets that of i / (32 / N).
+template <int N>
+__device__ __forceinline__ double fold(double (&sums)[N]) {
+  fold_halves<N, 16>(sums);
+  return sums[0];
+}
+
+// Which of 32 rows a lane has after multiply.
+template <int N>
+__device__ __forceinline__ int row_of_lane() {
+  const int lane = threadIdx.x % 32;
+  return N * (lane % (32 / N)) + lane / (32 / N);
+}
+
+// Rows `base` to `base` + 31 of a matrix times vectors that stand `apart`, by a warp, N rows at a
+// time: each lane gets the products of its row.
+template <int N, int VECTORS>
+__device__ __forceinline__ void multiply(const float* const weights, const int stride,
+                                         const int rows, const int columns, const int base,
+                                         const double* const x, const int apart,
+                                         double (&products)[VECTORS]) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll 1
+  for (int pass = 0; pass < 32 / N; pass++) {
+    const int row = base + N * pass;
+    if (row >= rows) {
+      break;
+    }
+    const float* const from = weights + static_cast<long long>(row) * stride;
+    int offsets[N];
+#pragma unroll
+    for (int r = 0; r < N; r++) {
+      // Behind the last row, the last one again.
+      offsets[r] = min(r, rows - 1 - row) * stride;
+    }
+    double sums[VECTORS][N] = {};
+    for (int j = lane; j < columns; j += 32) {
+      double factors[VECTORS];
+#pragma unroll
+      for (int v = 0; v < VECTORS; v++) {
+        factors[v] = x[v * apart + j];
+      }
+#pragma unroll
+      for (int r = 0; r < N; r++) {
+        const double weight = __ldg(from + offsets[r] + j);
+#pragma unroll
+        for (int v = 0; v < VECTORS; v++) {
+          sums[v][r] = fma(weight, factors[v], sums[v][r]);
+        }
+      }
+    }
+#pragma unroll
+    for (int v = 0; v < VECTORS; v++) {
+      const double sum = fold(sums[v]);
+      products[v] = lane % (32 / N) == pass ? sum : products[v];
+    }
+  }
+}
+
+// The sum of some of a matrix's rows, each times a factor, for all columns, by a block.
+template <typename T>
+__device__ __forceinline__ void combine_rows(const T* const matrix, const int stride,
+                                             const int columns, const int count,
+                                             const int* const rows, const double* const factors,
+                                             double* const sums) {
+  for (int j = threadIdx.x; j < columns; j += blockDim.x) {
+    double sum = 0;
+#pragma unroll 8
+    for (int i = 0; i < count; i++) {
+      const double element = __ldg(matrix + static_cast<long long>(rows[i]) * stride + j);
+      sum = fma(factors[i], element, sum);
+    }
+    sums[j] = sum;
+  }
+}
+
+// The activation: knots at low and, where there are two, high.
+struct Clamp {
+  double low;
+  double high;
+  double shift;
+  int knots;
+};
+
+// What threads of a block tell each other beside vectors.
+struct Told {
+  unsigned long long sums[MOST_WARPS];
+  double largest[2][MOST_WARPS];
+  double difference[2][MOST_WARPS];
+  int listed;
+};
+
+// One walker. Members are the same in every thread, but for what is said.
+struct Walk {
+  Clamp clamp;
+  const Layer* layers;
+  int hidden;
+  int hiddenUnits;
+  int classes;
+  int replica;
+  // c2 of a constant 1.
+  double arc;
+  const double* factor;
+  int factorStride;
+  int factorColumns;
+  // c0 of all units, from the first layer's to the logits, then c1, then c2.
+  double* coefficients;
+  int units;
+  double* jacobian;
+  int* codes;
+  // Room for six vectors of the widest layer: 0 to 2 and 3 to 5 take turns.
+  double* vectors;
+  int widest;
+  // The earliest crossing, a layer and a warp.
+  double* nextTimes;
+  int* nextUnits;
+  // Units of slope 1, a layer.
+  int* active;
+  Told* told;
+  double now;
+  // In thread 0.
+  double drift;
+
+  __device__ __forceinline__ int lane() const { return threadIdx.x % 32; }
+  __device__ __forceinline__ int warp() const { return threadIdx.x / 32; }
+  __device__ __forceinline__ int warps() const { return blockDim.x / 32; }
+
+  // The last layer whose polynomials are kept.
+  __device__ __forceinline__ int top() const { return jacobian != nullptr ? hidden : hidden - 1; }
+
+  __device__ __forceinline__ const float* weights(const Layer& layer) const {
+    return layer.weights + replica * layer.weightsReplica;
+  }
+
+  __device__ __forceinline__ double* vector(const int which) const {
+    return vectors + static_cast<long long>(which) * widest;
+  }
+
+  // Where a polynomial, taken for being between the knots of its code, next meets the upper or the
+  // lower of them.
+  __device__ __forceinline__ double meets(const double c0, const double c1, const double c2,
+                                          const int knot, const bool above) const {
+    const double at = knot == 0 ? clamp.low : clamp.high;
+    const double sign = above ? 1 : -1;
+    return upwards(sign * __dsub_rn(c0, at), 0.5 * sign * c1, sign * __dsub_rn(c2, arc * at), now);
+  }
+
+  __device__ __forceinline__ double next(const double c0, const double c1, const double c2,
+                                         const int code) const {
+    const bool up = code < clamp.knots;
+    const double time = meets(c0, c1, c2, up ? code : code - 1, up);
+    if (up & (code > 0)) {
+      const double down = meets(c0, c1, c2, code - 1, false);
+      return down < time ? down : time;
+    }
+    return time;
+  }
+
+  // Notes a warp's earliest crossing of a layer. Every thread of the block must call.
+  __device__ __forceinline__ void note(const int layer, double time, int unit) {
+    warp_earliest(time, unit);
+    if (lane() == 0) {
+      nextTimes[layer * warps() + warp()] = time;
+      nextUnits[layer * warps() + warp()] = unit;
+    }
+  }
+
+  // A layer's next crossing with polynomials as they were, and one unit's code that is new.
+  __device__ __forceinline__ void seek(const int layer, const int changed, const int code) {
+    const int before = layers[layer].before;
+    const int count = layers[layer].units;
+    double time = INFINITY;
+    int unit = INT_MAX;
+    for (int j = before + threadIdx.x; j < before + count; j += blockDim.x) {
+      const double candidate = next(coefficients[j], coefficients[units + j],
+                                    coefficients[2 * units + j], j == changed ? code : codes[j]);
+      if (candidate < time) {
+        time = candidate;
+        unit = j;
+      }
+    }
+    note(layer, time, unit);
+  }
+
+  // Adds factor times a crossing's polynomial to that of unit j, which says what goes on from there
+  // and, in `time` and `unit`, its next crossing.
+  __device__ __forceinline__ double add(const int layer, const int j, const double factor,
+                                        const double (&change)[3], double& time, int& unit) {
+    double c[3];
+#pragma unroll
+    for (int k = 0; k < 3; k++) {
+      double* const at = coefficients + k * units + j;
+      c[k] = fma(factor, change[k], *at);
+      *at = c[k];
+    }
+    if (layer == hidden) {
+      return factor;
+    }
+    const int code = codes[j];
+    const double candidate = next(c[0], c[1], c[2], code);
+    // Lanes' units don't ascend.
+    if (candidate < time || (candidate == time && j < unit)) {
+      time = candidate;
+      unit = j;
+    }
+    return code == 1 ? factor : 0;
+  }
+
+  // Takes a crossing of a unit (of its layer) to all layers above. Returns where the logits' factors
+  // stand. Ends with a barrier.
+  __device__ __forceinline__ const double* carry_up(const int from, const int crossing,
+                                                    const double (&change)[3]) {
+    double* out = vector(0);
+    double* in = vector(3);
+    for (int layer = from + 1; layer <= top(); layer++) {
+      const Layer& to = layers[layer];
+      const int columns = layers[layer - 1].units;
+      double time = INFINITY;
+      int unit = INT_MAX;
+      for (int base = 32 * warp(); base < to.units; base += blockDim.x) {
+        double factor[1] = {0};
+        int j = base + lane();
+        if (layer == from + 1) {
+          if (j < to.units) {
+            factor[0] = __ldg(weights(to) + static_cast<long long>(j) * to.stride + crossing);
+          }
+        } else {
+          j = base + row_of_lane<ROWS>();
+          multiply<ROWS, 1>(weights(to), to.stride, to.units, columns, base, in, 0, factor);
+        }
+        if (j < to.units) {
+          out[j] = add(layer, to.before + j, factor[0], change, time, unit);
+        }
+      }
+      if (layer < hidden) {
+        note(layer, time, unit);
+      }
+      __syncthreads();
+      double* const other = in;
+      in = out;
+      out = other;
+    }
+    if (from >= top()) {
+      __syncthreads();
+    }
+    return in;
+  }
+
+  // The gradient of a unit's pre-activation (unit of its layer, or a logit) with respect to the
+  // input, times F, as vector 1. Every thread may read what others wrote before; ends with a barrier.
+  __device__ __forceinline__ void gradient(const int layer, const int unit) {
+    double* const sums = vector(1);
+    double* const factors = vector(2);
+    int* const rows = reinterpret_cast<int*>(vector(4));
+    if (threadIdx.x == 0) {
+      rows[0] = unit;
+      factors[0] = 1;
+      told->listed = 1;
+    }
+    __syncthreads();
+    for (int l = layer; l > 0; l--) {
+      const Layer& from = layers[l];
+      const Layer& to = layers[l - 1];
+      combine_rows(weights(from), from.stride, to.units, told->listed, rows, factors, sums);
+      __syncthreads();
+      if (warp() == 0) {
+        list_active(to, sums, rows, factors);
+      }
+      __syncthreads();
+    }
+    combine_rows(factor, factorStride, factorColumns, told->listed, rows, factors, sums);
+    __syncthreads();
+  }
+
+  // Lists units of slope 1 and their numbers, in order. By one warp.
+  __device__ __forceinline__ void list_active(const Layer& layer, const double* const values,
+                                              int* const listed, double* const listedValues) {
+    int count = 0;
+    for (int base = 0; base < layer.units; base += 32) {
+      const int j = base + lane();
+      const bool mine = j < layer.units && codes[layer.before + j] == 1;
+      const unsigned ballot = __ballot_sync(ALL, mine);
+      if (mine) {
+        const int at = count + __popc(ballot & ((1u << lane()) - 1));
+        listed[at] = j;
+        listedValues[at] = values[j];
+      }
+      count += __popc(ballot);
+    }
+    if (lane() == 0) {
+      told->listed = count;
+    }
+  }
+
+  // A F <- A F + step factors (column) times vector 1 (row). Without a barrier.
+  __device__ __forceinline__ void add_outer(const double* const factors, const double step) {
+    const double* const row = vector(1);
+    for (int c = warp(); c < classes; c += warps()) {
+      const double factor = step * factors[c];
+      double* const to = jacobian + static_cast<long long>(c) * factorColumns;
+      for (int j = lane(); j < factorColumns; j += 32) {
+        to[j] = fma(factor, row[j], to[j]);
+      }
+    }
+  }
+
+  // A F <- 0. Without a barrier.
+  __device__ __forceinline__ void clear_jacobian() {
+    const long long count = static_cast<long long>(classes) * factorColumns;
+    for (long long j = threadIdx.x; j < count; j += blockDim.x) {
+      jacobian[j] = 0;
+    }
+  }
+
+  // A row of A F <- vector 1. Without a barrier.
+  __device__ __forceinline__ void put_row(const int c) {
+    for (int j = threadIdx.x; j < factorColumns; j += blockDim.x) {
+      jacobian[static_cast<long long>(c) * factorColumns + j] = vector(1)[j];
+    }
+  }
+
+  // What one thread finds of its units while polynomials are found afresh.
+  struct Fresh {
+    double time;
+    int unit;
+    double largest;
+    double difference;
+  };
+
+  // Unit j's activation as a polynomial: slope z + the rest, for the layer above.
+  __device__ __forceinline__ void activate(const double (&c)[3], const int code,
+                                           double* const to) const {
+    const double rest =
+        clamp.shift + (code == 0 ? clamp.low : (code == 1 ? 0.0 : clamp.high));
+    const double constant[3] = {rest, 0, arc * rest};
+#pragma unroll
+    for (int k = 0; k < 3; k++) {
+      to[static_cast<long long>(k) * widest] = (code == 1 ? c[k] : 0) + constant[k];
+    }
+  }
+
+  // Puts unit j's new polynomial (without bias) in place of the one that was carried, with its code
+  // where that is asked by value. Returns the code.
+  __device__ __forceinline__ int settle(const int layer, const int j, double (&c)[3],
+                                        const bool compare, const bool byValue,
+                                        double* const activations, Fresh& found) {
+    const Layer& of = layers[layer];
+    if (of.bias != nullptr) {
+      const double bias = __ldg(of.bias + replica * of.biasReplica + j);
+      c[0] += bias;
+      c[2] += arc * bias;
+    }
+    const int unit = of.before + j;
+#pragma unroll
+    for (int k = 0; k < 3; k++) {
+      double* const at = coefficients + k * units + unit;
+      found.largest = fmax(found.largest, fabs(c[k]));
+      if (compare) {
+        found.difference = fmax(found.difference, fabs(c[k] - *at));
+      }
+      *at = c[k];
+    }
+    if (layer == hidden) {
+      return 0;
+    }
+    int code = 0;
+    if (byValue) {
+      for (int k = 0; k < clamp.knots; k++) {
+        const double knot = k == 0 ? clamp.low : clamp.high;
+        code += c[0] - knot + now * (c[1] + now * (c[2] - arc * knot)) > 0 ? 1 : 0;
+      }
+      codes[unit] = code;
+    } else {
+      code = codes[unit];
+    }
+    const double candidate = next(c[0], c[1], c[2], code);
+    if (candidate < found.time || (candidate == found.time && unit < found.unit)) {
+      found.time = candidate;
+      found.unit = unit;
+    }
+    activate(c, code, activations + j);
+    return code;
+  }
+
+  // Polynomials of a layer and all above it afresh, from `first` (this walker's three rows) or from
+  // those of the layer below. Ends with a barrier.
+  __device__ __forceinline__ void fresh(const int lowest, const double* const first,
+                                        const int firstStride, const bool starting,
+                                        const bool byValue) {
+    double* out = vector(0);
+    double* in = vector(3);
+    if (lowest > 0) {
+      const Layer& below = layers[lowest - 1];
+      for (int j = threadIdx.x; j < below.units; j += blockDim.x) {
+        const int unit = below.before + j;
+        const double c[3] = {coefficients[unit], coefficients[units + unit],
+                             coefficients[2 * units + unit]};
+        activate(c, codes[unit], in + j);
+      }
+      __syncthreads();
+    }
+    for (int layer = lowest; layer <= top(); layer++) {
+      const Layer& to = layers[layer];
+      Fresh found = {INFINITY, INT_MAX, 0, 0};
+      int count = 0;
+      for (int base = 32 * warp(); base < to.units; base += blockDim.x) {
+        double c[3] = {0, 0, 0};
+        int j = base + lane();
+        if (layer == 0) {
+          if (j < to.units) {
+#pragma unroll
+            for (int k = 0; k < 3; k++) {
+              c[k] = first[static_cast<long long>(k) * firstStride + j];
+            }
+          }
+        } else {
+          j = base + row_of_lane<FRESH_ROWS>();
+          multiply<FRESH_ROWS, 3>(weights(to), to.stride, to.units, layers[layer - 1].units, base,
+                                  in, widest, c);
+        }
+        int code = 0;
+        if (j < to.units) {
+          code = settle(layer, j, c, !starting, byValue, out, found);
+        }
+        count += __popc(__ballot_sync(ALL, code == 1));
+      }
+      if (layer < hidden) {
+        note(layer, found.time, found.unit);
+        if (starting && lane() == 0) {
+          atomicAdd(active + layer, count);
+        }
+      }
+      if (!starting) {
+        const double largest = warp_largest(found.largest);
+        const double difference = warp_largest(found.difference);
+        if (lane() == 0) {
+          told->largest[layer % 2][warp()] = largest;
+          told->difference[layer % 2][warp()] = difference;
+        }
+      }
+      __syncthreads();
+      if (!starting && threadIdx.x == 0) {
+        tell_drift(layer % 2);
+      }
+      double* const other = in;
+      in = out;
+      out = other;
+    }
+    // Who reads what was told last is done before anything more is.
+    __syncthreads();
+  }
+
+  __device__ __forceinline__ void tell_drift(const int turn) {
+    double largest = 0;
+    double difference = 0;
+    for (int w = 0; w < warps(); w++) {
+      largest = fmax(largest, told->largest[turn][w]);
+      difference = fmax(difference, told->difference[turn][w]);
+    }
+    if (difference > 0) {
+      drift = fmax(drift, difference / fmax(largest, 2.2250738585072014e-308));
+    }
+  }
+
+  // The earliest crossing of all; every thread gets it.
+  __device__ __forceinline__ void earliest(double& time, int& unit) const {
+    time = INFINITY;
+    unit = INT_MAX;
+    for (int e = lane(); e < hidden * warps(); e += 32) {
+      const double candidate = nextTimes[e];
+      const int candidateUnit = nextUnits[e];
+      if (candidate < time || (candidate == time && candidateUnit < unit)) {
+        time = candidate;
+        unit = candidateUnit;
+      }
+    }
+    warp_earliest(time, unit);
+  }
+
+  // The layer of one of all hidden units.
+  __device__ __forceinline__ int layer_of(const int unit) const {
+    int layer = 0;
+    for (int step = hidden - 1; step > 0;) {
+      const int half = (step + 1) / 2;
+      if (layers[layer + half].before <= unit) {
+        layer += half;
+        step -= half;
+      } else {
+        step = half - 1;
+      }
+    }
+    return layer;
+  }
+
+  // The pattern's hash; thread 0 writes it. Ends with a barrier.
+  __device__ __forceinline__ void hash(unsigned long long* const to) const {
+    unsigned long long sum = 0;
+    for (int j = threadIdx.x; j < hiddenUnits; j += blockDim.x) {
+      sum += codes[j] * pattern_key(j);
+    }
+    sum = block_sum(sum, told->sums);
+    if (threadIdx.x == 0) {
+      *to = sum;
+    }
+    __syncthreads();
+  }
+
+  // The logits and A A^T of the region that the walker is in. Ends without a barrier: it reads only.
+  __device__ __forceinline__ void describe(double* const logits, double* const grams) const {
+    for (int i = threadIdx.x; i < 3 * classes; i += blockDim.x) {
+      logits[i] = coefficients[static_cast<long long>(i / classes) * units + hiddenUnits +
+                               i % classes];
+    }
+    const int tiles = (classes + TILE - 1) / TILE;
+    int row = 0;
+    int tile = warp();
+    while (true) {
+      // Tiles on and above the diagonal, row by row.
+      while (row < tiles && tile >= tiles - row) {
+        tile -= tiles - row;
+        row++;
+      }
+      if (row >= tiles) {
+        break;
+      }
+      multiply_rows(TILE * row, TILE * (row + tile), grams);
+      tile += warps();
+    }
+  }
+
+  // TILE rows of A F times TILE rows of it, by a warp.
+  __device__ __forceinline__ void multiply_rows(const int first, const int second,
+                                                double* const grams) const {
+    long long a[TILE];
+    long long b[TILE];
+#pragma unroll
+    for (int r = 0; r < TILE; r++) {
+      a[r] = static_cast<long long>(min(first + r, classes - 1)) * factorColumns;
+      b[r] = static_cast<long long>(min(second + r, classes - 1)) * factorColumns;
+    }
+    double sums[TILE * TILE] = {};
+    for (int j = lane(); j < factorColumns; j += 32) {
+      double x[TILE];
+      double y[TILE];
+#pragma unroll
+      for (int r = 0; r < TILE; r++) {
+        x[r] = jacobian[a[r] + j];
+        y[r] = jacobian[b[r] + j];
+      }
+#pragma unroll
+      for (int r = 0; r < TILE; r++) {
+#pragma unroll
+        for (int s = 0; s < TILE; s++) {
+          sums[r * TILE + s] = fma(x[r], y[s], sums[r * TILE + s]);
+        }
+      }
+    }
+    const double sum = fold(sums);
+    const int mine = lane() / (32 / (TILE * TILE));
+    const int i = first + mine / TILE;
+    const int j = second + mine % TILE;
+    if (lane() % (32 / (TILE * TILE)) == 0 && i <= j && j < classes) {
+      grams[static_cast<long long>(i) * classes + j] = sum;
+      grams[static_cast<long long>(j) * classes + i] = sum;
+    }
+  }
+};
+
+}  // namespace
+
+// `IN_SHARED`: whether vectors are in shared memory, else behind the walker's coefficients. BLOCKS of
+// the most threads must fit a multiprocessor by their registers.
+#define WALK(NAME, IN_SHARED, BLOCKS)                                                                      \
+  extern "C" __global__ void __launch_bounds__(MOST_THREADS, BLOCKS) NAME(                         \
+      const Layer* const layers, const int hidden, const int widest, const double low,             \
+      const double high, const double shift, const int knots, const int arcs,                      \
+      const double* const factors, const int factorsStride, const long long factorsReplica,        \
+      const int factorColumns, const double* const first, const int firstStride,                   \
+      const int* const replicas, const double* const from, const double* const to,                 \
+      const int* const resumed, const int firstWalker, double* const scratch,                      \
+      const long long scratchOfWalker, const int capacity, int* const counts,                      \
+      double* const reached, double* const parameters, int* const crossings, int* const codes,     \
+      unsigned long long* const hashes, double* const drift, double* const logits,                 \
+      double* const grams) {                                                                       \
+    extern __shared__ double shared[];                                                             \
+    __shared__ Told told;                                                                          \
+    const long long i = firstWalker + blockIdx.x;                                                  \
+    const int replica = replicas[i];                                                               \
+    const int hiddenUnits = layers[hidden].before;                                                 \
+    const int classes = layers[hidden].units;                                                      \
+    double* const coefficients = scratch + blockIdx.x * scratchOfWalker;                           \
+    double* const jacobian = coefficients + 3ll * (hiddenUnits + classes);                         \
+    const bool withGrams = grams != nullptr;                                                       \
+    double* const room =                                                                           \
+        IN_SHARED ? shared                                                                         \
+                  : jacobian + (withGrams ? static_cast<long long>(classes) * factorColumns : 0);  \
+    Walk walk;                                                                                     \
+    walk.clamp = {low, high, shift, knots};                                                        \
+    walk.layers = layers;                                                                          \
+    walk.hidden = hidden;                                                                          \
+    walk.hiddenUnits = hiddenUnits;                                                                \
+    walk.classes = classes;                                                                        \
+    walk.replica = replica;                                                                        \
+    walk.arc = arcs;                                                                               \
+    walk.factor = factors + replica * factorsReplica;                                              \
+    walk.factorStride = factorsStride;                                                             \
+    walk.factorColumns = factorColumns;                                                            \
+    walk.coefficients = coefficients;                                                              \
+    walk.units = hiddenUnits + classes;                                                            \
+    walk.jacobian = withGrams ? jacobian : nullptr;                                                \
+    walk.codes = codes + i * hiddenUnits;                                                          \
+    walk.vectors = room;                                                                           \
+    walk.widest = widest;                                                                          \
+    walk.nextTimes = room + 6ll * widest;                                                          \
+    walk.nextUnits = reinterpret_cast<int*>(walk.nextTimes + hidden * (blockDim.x / 32));          \
+    walk.active = walk.nextUnits + hidden * (blockDim.x / 32);                                     \
+    walk.told = &told;                                                                             \
+    walk.now = from[i];                                                                            \
+    walk.drift = 0;                                                                                \
+    run(walk, first + 3 * i * firstStride, firstStride, resumed[i] != 0, to[i], capacity,          \
+        counts + i, reached + i, parameters + i * capacity, crossings + i * capacity,              \
+        hashes + 2 * i, drift + i, withGrams ? logits + i * (capacity + 1ll) * 3 * classes : nullptr, \
+        withGrams ? grams + i * (capacity + 1ll) * classes * classes : nullptr);                   \
+  }
+
+namespace {
+
+// A walk from one crossing to the next.
+__device__ __forceinline__ void run(Walk& walk, const double* const first, const int firstStride,
+                                    const bool resumed, const double end, const int capacity,
+                                    int* const counts, double* const reached,
+                                    double* const parameters, int* const crossings,
+                                    unsigned long long* const hashes, double* const drift,
+                                    double* const logits, double* const grams) {
+  for (int l = threadIdx.x; l < walk.hidden; l += blockDim.x) {
+    walk.active[l] = 0;
+  }
+  __syncthreads();
+  int count = 0;
+  // The lowest layer to be found afresh: at first, all are.
+  int lowest = 0;
+  int layer = 0;
+  int crossing = 0;
+  double step = 0;
+  const double* factors = nullptr;
+  for (;;) {
+    const bool everything = lowest == 0;
+    if (lowest < NOTHING) {
+      walk.fresh(lowest, first, firstStride, count == 0, count == 0 && !resumed);
+    }
+    if (count == 0) {
+      walk.hash(hashes);
+    }
+    if (walk.jacobian != nullptr) {
+      // Above a layer without active units nothing has a gradient.
+      if (!everything && lowest < NOTHING) {
+        walk.clear_jacobian();
+      } else {
+        for (int c = 0; c < (everything ? walk.classes : 1); c++) {
+          walk.gradient(everything ? walk.hidden : layer, everything ? c : crossing);
+          if (everything) {
+            walk.put_row(c);
+          } else {
+            walk.add_outer(factors, step);
+          }
+        }
+      }
+      __syncthreads();
+      walk.describe(logits + static_cast<long long>(count) * 3 * walk.classes,
+                    grams + static_cast<long long>(count) * walk.classes * walk.classes);
+    }
+    double time;
+    int unit;
+    walk.earliest(time, unit);
+    if (!(time < end)) {
+      walk.now = end;
+      break;
+    }
+    if (count == capacity) {
+      break;
+    }
+    walk.now = time;
+    layer = walk.layer_of(unit);
+    crossing = unit - walk.layers[layer].before;
+    const double c0 = walk.coefficients[unit];
+    const double c1 = walk.coefficients[walk.units + unit];
+    const double c2 = walk.coefficients[2 * walk.units + unit];
+    const int code = walk.codes[unit];
+    // Of the knots that a unit may meet, the one that this root is of.
+    const bool up = code == 0 ||
+                    (code < walk.clamp.knots && walk.meets(c0, c1, c2, code, true) <=
+                                                    walk.meets(c0, c1, c2, code - 1, false));
+    const int knot = up ? code : code - 1;
+    const int crossed = up ? code + 1 : code - 1;
+    const double at = knot == 0 ? walk.clamp.low : walk.clamp.high;
+    step = crossed == 1 ? 1 : -1;
+    const double change[3] = {step * (c0 - at), step * c1, step * (c2 - walk.arc * at)};
+    const int active = walk.active[layer] + (crossed == 1 ? 1 : -1);
+    // All know what crosses before anything changes.
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      walk.codes[unit] = crossed;
+      walk.active[layer] = active;
+      parameters[count] = time;
+      crossings[count] = 4 * unit + 2 * knot + (up ? 1 : 0);
+    }
+    count++;
+    walk.seek(layer, unit, crossed);
+    factors = walk.carry_up(layer, crossing, change);
+    lowest = count % FRESH == 0 ? 0 : (active == 0 ? layer + 1 : NOTHING);
+  }
+  walk.hash(hashes + 1);
+  if (threadIdx.x == 0) {
+    *counts = count;
+    *reached = walk.now;
+    *drift = walk.drift;
+  }
+}
+
+}  // namespace
+
+WALK(walk, true, 2)
+WALK(walk_wide, false, 1)
+
+// Norms of the probabilities' Jacobians at points of walked pieces, from each region's logits and
+// Gram matrix G = A A^T: as norms.cu has it, relative to the most probable class y, with
+// B_ij = G_ij - G_iy - G_jy + G_yy and v_i = sum_j sigma_j B_ij
+//   norm^2 = sum_i sigma_i^2 (B_ii - 2 v_i)  +  sum_i sigma_i^2  *  sum_i sigma_i v_i
+// where B_iy = B_yi = 0.
+//
+// Layout: points and norms float64, walker i's from pointsFrom[i] to pointsFrom[i + 1] - 1; counts,
+// parameters, logits and grams as a walk left them.
+// Launch: a thread a point, blocks of 256 in x, striding over points pointsFrom[0] on. `sigmas`:
+// float64 [C][threads of the grid].
+// A point reads 8 C^2 + 24 C bytes, which its neighbours in the same region read too, and its own
+// probabilities C + 3 times; 7 C^2 FLOP, C exponentials and C divisions.
+extern "C" __global__ void __launch_bounds__(MOST_THREADS) region_norms(
+    const int walkers, const int capacity, const int classes, const int arcs,
+    const int* __restrict__ pointsFrom, const int* __restrict__ counts,
+    const double* __restrict__ parameters, const double* __restrict__ logits,
+    const double* __restrict__ grams, const double* __restrict__ points,
+    double* __restrict__ norms, double* sigmas) {
+  const int threads = gridDim.x * blockDim.x;
+  const int thread = blockIdx.x * blockDim.x + threadIdx.x;
+  double* const sigma = sigmas + thread;
+  for (long long p = pointsFrom[0] + static_cast<long long>(thread); p < pointsFrom[walkers];
+       p += threads) {
+    // The last walker whose points start at p or before.
+    int low = 0;
+    int high = walkers - 1;
+    while (low < high) {
+      const int middle = low + (high - low + 1) / 2;
+      if (pointsFrom[middle] <= p) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    const long long walker = low;
+    const double t = points[p];
+    const double* const crossed = parameters + walker * capacity;
+    int region = 0;
+    int most = counts[walker];
+    while (region < most) {
+      const int middle = region + (most - region) / 2;
+      if (crossed[middle] <= t) {
+        region = middle + 1;
+      } else {
+        most = middle;
+      }
+    }
+    const long long index = walker * (capacity + 1ll) + region;
+    const double* const c = logits + index * 3 * classes;
+    const double* const g = grams + index * classes * classes;
+    const double weight = arcs ? 1 + t * t : 1;
+    int y = 0;
+    double top = 0;
+    for (int i = 0; i < classes; i++) {
+      const double logit = (c[i] + t * (c[classes + i] + t * c[2 * classes + i])) / weight;
+      sigma[static_cast<long long>(i) * threads] = logit;
+      if (i == 0 || logit > top) {
+        top = logit;
+        y = i;
+      }
+    }
+    double sum = 0;
+    for (int i = 0; i < classes; i++) {
+      double* const at = sigma + static_cast<long long>(i) * threads;
+      *at = exp(*at - top);
+      sum += *at;
+    }
+    for (int i = 0; i < classes; i++) {
+      sigma[static_cast<long long>(i) * threads] /= sum;
+    }
+    const double* const ofY = g + static_cast<long long>(y) * classes;
+    double total = 0;
+    double squaredMean = 0;
+    double squares = 0;
+    for (int i = 0; i < classes; i++) {
+      const double own = sigma[static_cast<long long>(i) * threads];
+      squares += own * own;
+      if (i == y) {
+        continue;
+      }
+      const double* const row = g + static_cast<long long>(i) * classes;
+      const double shift = ofY[y] - ofY[i];
+      double alongMean = 0;
+      for (int j = 0; j < classes; j++) {
+        const double inner = row[j] - ofY[j] + shift;
+        alongMean += j == y ? 0 : sigma[static_cast<long long>(j) * threads] * inner;
+      }
+      total += own * own * (row[i] - ofY[i] + shift - 2 * alongMean);
+      squaredMean += own * alongMean;
+    }
+    const double squared = total + squares * squaredMean;
+    // Rounding may leave a tiny negative number where A is constant over the classes.
+    norms[p] = sqrt(squared < 0 ? 0 : squared);
+  }
+}
