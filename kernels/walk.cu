@@ -74,18 +74,20 @@ struct Layer {
   int unused;
 };
 
-// Where p(t) = c0 + 2 half1 t + c2 t^2, taken for negative at `now`, becomes positive; `now` where
-// it is so already, infinity for nowhere. An upward parabola becomes positive at its right root, a
+// Where p(t) = c0 + 2 half1 t + c2 t^2, `sign` times what a unit is above a knot and taken for
+// negative at `now`, becomes positive; `now` where it is so already, infinity for nowhere. An upward parabola becomes positive at its right root, a
 // downward one at its left root, unless that and the other root lie behind. No product is fused
 // with a sum: p and -p have the same roots to the bit, so that a root just passed isn't found again,
 // and so does the CPU.
-__device__ __forceinline__ double upwards(const double c0, const double half1, const double c2,
-                                          const double now) {
+__device__ __forceinline__ double upwards(const double sign, const double c0, const double half1,
+                                          const double c2, const double now) {
   const double square = __dmul_rn(half1, half1);
   const double product = __dmul_rn(c2, c0);
   const double discriminant = __dsub_rn(square, product);
   if (discriminant <= __dmul_rn(TOUCHING, __dadd_rn(square, fabs(product)))) {
-    return __dadd_rn(c2, c0) > 0 ? now : INFINITY;
+    // All the same sign; or zero throughout, where the unit has the code below its knot.
+    const double all = __dadd_rn(c2, c0);
+    return (all > 0) | ((all == 0) & (sign < 0)) ? now : INFINITY;
   }
   const double root = sqrt(discriminant);
   const bool positive = half1 > 0;
@@ -254,6 +256,8 @@ struct Walk {
   // The earliest crossing, a layer and a warp.
   double* nextTimes;
   int* nextUnits;
+  // The largest coefficient that each layer had when it was found afresh. For thread 0.
+  double* scales;
   // Units of slope 1, a layer.
   int* active;
   Told* told;
@@ -282,7 +286,8 @@ struct Walk {
                                           const int knot, const bool above) const {
     const double at = knot == 0 ? clamp.low : clamp.high;
     const double sign = above ? 1 : -1;
-    return upwards(sign * __dsub_rn(c0, at), 0.5 * sign * c1, sign * __dsub_rn(c2, arc * at), now);
+    return upwards(sign, sign * __dsub_rn(c0, at), 0.5 * sign * c1,
+                   sign * __dsub_rn(c2, arc * at), now);
   }
 
   __device__ __forceinline__ double next(const double c0, const double c1, const double c2,
@@ -570,17 +575,15 @@ struct Walk {
           atomicAdd(active + layer, count);
         }
       }
-      if (!starting) {
-        const double largest = warp_largest(found.largest);
-        const double difference = warp_largest(found.difference);
-        if (lane() == 0) {
-          told->largest[layer % 2][warp()] = largest;
-          told->difference[layer % 2][warp()] = difference;
-        }
+      const double largest = warp_largest(found.largest);
+      const double difference = warp_largest(found.difference);
+      if (lane() == 0) {
+        told->largest[layer % 2][warp()] = largest;
+        told->difference[layer % 2][warp()] = difference;
       }
       __syncthreads();
-      if (!starting && threadIdx.x == 0) {
-        tell_drift(layer % 2);
+      if (threadIdx.x == 0) {
+        tell_drift(layer, starting);
       }
       double* const other = in;
       in = out;
@@ -590,15 +593,19 @@ struct Walk {
     __syncthreads();
   }
 
-  __device__ __forceinline__ void tell_drift(const int turn) {
-    double largest = 0;
+  // By thread 0.
+  __device__ __forceinline__ void tell_drift(const int layer, const bool starting) {
+    double largest = starting ? 0 : scales[layer];
     double difference = 0;
     for (int w = 0; w < warps(); w++) {
-      largest = fmax(largest, told->largest[turn][w]);
-      difference = fmax(difference, told->difference[turn][w]);
+      largest = fmax(largest, told->largest[layer % 2][w]);
+      difference = fmax(difference, told->difference[layer % 2][w]);
     }
-    if (difference > 0) {
-      drift = fmax(drift, difference / fmax(largest, 2.2250738585072014e-308));
+    scales[layer] = largest;
+    // Above a layer of slopes 0 this is there to replace what rounding has left.
+    const bool alive = layer == 0 || active[layer - 1] > 0;
+    if (alive && difference > 0) {
+      drift = fmax(drift, difference / largest);
     }
   }
 
@@ -752,7 +759,8 @@ struct Walk {
     walk.vectors = room;                                                                           \
     walk.widest = widest;                                                                          \
     walk.nextTimes = room + 6ll * widest;                                                          \
-    walk.nextUnits = reinterpret_cast<int*>(walk.nextTimes + hidden * (blockDim.x / 32));          \
+    walk.scales = walk.nextTimes + hidden * (blockDim.x / 32);                                     \
+    walk.nextUnits = reinterpret_cast<int*>(walk.scales + hidden + 1);                             \
     walk.active = walk.nextUnits + hidden * (blockDim.x / 32);                                     \
     walk.told = &told;                                                                             \
     walk.now = from[i];                                                                            \

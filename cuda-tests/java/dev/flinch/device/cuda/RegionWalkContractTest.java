@@ -289,6 +289,42 @@ class RegionWalkContractTest {
   }
 
   @Test
+  void whatCrossesAtOnceCrossesInAnyOrder() {
+    // Without biases all that a single active unit feeds meets its knot when that unit does.
+    int crossings = 0;
+    for (long seed = 90; seed < 96; seed++) {
+      Setting setting = Setting.of(seed, Activation.RELU, false, true, 1, 1, 4, 16, 2, 16, 9, 3);
+      try (WalkedNetworks onCpu = new WalkedNetworks(setting, cpu);
+          WalkedNetworks onTested = new WalkedNetworks(setting, tested)) {
+        List<Crossing> expected = crossings(List.of(onCpu.walk(400, true)), 0);
+        List<Crossing> found = crossings(List.of(onTested.walk(400, true)), 0);
+        assertEquals(atOnce(expected), atOnce(found), setting.toString());
+        crossings += found.size();
+      }
+    }
+    assertTrue(crossings > 100, "only " + crossings);
+  }
+
+  /** What crosses at each place, less what goes to and fro there. */
+  private static List<List<Integer>> atOnce(List<Crossing> crossings) {
+    List<List<Integer>> groups = new ArrayList<>();
+    double last = Double.NEGATIVE_INFINITY;
+    for (Crossing crossing : crossings) {
+      if (crossing.t - last > PLACE) {
+        groups.add(new ArrayList<>());
+      }
+      last = crossing.t;
+      List<Integer> group = groups.get(groups.size() - 1);
+      if (!group.remove((Integer) (crossing.packed ^ 1))) {
+        group.add(crossing.packed);
+      }
+    }
+    groups.forEach(group -> group.sort(null));
+    groups.removeIf(List::isEmpty);
+    return groups;
+  }
+
+  @Test
   void bitsAreTheSameOnEveryRun() {
     Setting setting = Setting.of(50, Activation.RELU, false, true, 2, 3, 6, 40, 35, 4);
     try (WalkedNetworks networks = new WalkedNetworks(setting, tested)) {

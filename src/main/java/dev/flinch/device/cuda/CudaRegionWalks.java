@@ -147,11 +147,12 @@ final class CudaRegionWalks implements RegionWalks {
         launcher.scratch(8L * blocks * MOST_THREADS * classes));
   }
 
-  /** Bytes of {@code Walk}'s vectors, of the next crossings of layers, and of their counts. */
+  /** Bytes of {@code Walk}'s vectors, and of what it knows of each layer. */
   private long roomBytes(int widest, int threads) {
     long hidden = networks.weights().length;
     long warps = threads / WARP;
-    long bytes = 8 * (VECTORS * (long) widest + hidden * warps) + 4 * hidden * (warps + 1);
+    long bytes =
+        8 * (VECTORS * (long) widest + hidden * warps + hidden + 1) + 4 * hidden * (warps + 1);
     return (bytes + 7) / 8 * 8;
   }
 
