@@ -14,28 +14,31 @@
 // Layout: weights [R][out][in], any stride, biases [R][1][out] or null; factors float64 [R][units of
 // the first layer][any], null without Gram matrices; first float64 [3 walkers][units of the first
 // layer]. What walkers leave is as RegionWalks.Trace has it; codes are their state too. `scratch`:
-// a walker's coefficients, [3][hidden units and classes], its A F, [classes][columns of F], and for
+// a walker's coefficients, [3][hidden units and classes, rounded up to 4], its A F, [classes][columns of F], and for
 // walk_wide what walk keeps in shared memory.
 // Launch: one block a walker, of any multiple of 32 up to 256 threads, in `walk` with `room_bytes`
 // of shared memory (RegionWalkKernel). Bits depend on neither.
 //
 // Upwards a warp takes 32 rows of weights, 8 at a time with its lanes over columns, and folds its 8
 // sums together: 9 shuffles instead of 40. Each lane ends with the unit that it then updates, so
-// there is one barrier a layer. Downwards lanes go over columns and rows of slope 0 are left out.
+// there is one barrier a layer. Downwards threads go over columns, and rows of slope 0 are left out.
 // All sums have an order of their own: the same bits on every run.
 //
-// A crossing in layer l of networks with N_m units, W_m = N_m N_(m-1) weights into layer m and
-// a_m <= N_m active units, m from 0 (first) to L (logits), K columns of F:
-//   upwards    4 bytes and 2 FLOP a weight of W_(l+2) to W_top; a sector of 32 bytes a unit of layer
-//              l + 1; 24 bytes read and written and 6 FLOP a unit above l. top is L with Gram
-//              matrices, else L - 1
-//   downwards  4 bytes and 2 FLOP for each of a_m N_(m-1), m < l, and N_(l-1); F: 8 a_0 K bytes
-//   roots      24 bytes of coefficients and 4 of codes a unit of layers l to L - 1; 15 FLOP, a root
-//              and a division
-//   A F        16 bytes and 2 FLOP a number; for A A^T C (C + 4) / 2 products of K terms, 4 K C
-//              (C + 4) bytes / 2 since a warp takes 4 by 4 at once
-// Weights and coefficients come from the L2 cache. Found afresh, polynomials take 6 FLOP a weight;
-// A F takes C walks down.
+// A crossing in layer l of networks with N_m units of which a_m have slope 1, m from 0 to L (the
+// logits), C classes, K columns of F; the top is L with Gram matrices, else L - 1:
+//   upwards    m = l + 1:     a sector of 32 bytes a unit
+//              m > l + 1:     4 bytes and 2 FLOP a weight, 36 FLOP a unit (sums of lanes)
+//              m > l:         24 bytes read, 24 written and 6 FLOP a unit
+//   roots      l <= m < L:    4 bytes and 17 FLOP a unit, among them a root and a division; for l
+//                             itself 24 bytes more
+//   downwards  0 < m <= l:    4 bytes and 2 FLOP for each of a_m N_(m-1) weights, N_(l-1) for m = l;
+//                             4 N_(m-1) bytes
+//   u F                       8 bytes and 2 FLOP for each of a_0 K numbers, K for l = 0
+//   A F                       8 bytes read, 8 written and 2 FLOP for each of C K numbers
+//   A A^T and logits          64 K bytes and 32 K + 512 FLOP a tile of 4 x 4 on or above the diagonal;
+//                             24 C bytes, and 8 C^2 + 24 C written
+// Weights and coefficients come from the L2 cache. Found afresh, polynomials take 6 FLOP a weight,
+// and A F takes C walks down.
 #include "activation.cuh"
 #include "reduce.cuh"
 
@@ -122,40 +125,34 @@ __device__ __forceinline__ double warp_largest(double value) {
   return value;
 }
 
-// Halves N sums by lanes D apart, and so on; then one, over the lanes that are left.
+// Of each two of N sums a lane keeps one and gives the other to the lane D away, and so on; then one
+// sum is left, over the lanes that have the same.
 template <int N, int D, int SIZE>
 __device__ __forceinline__ void fold_halves(double (&sums)[SIZE]) {
   if constexpr (N > 1) {
-    const bool upper = (threadIdx.x & D) != 0;
+    const bool odd = (threadIdx.x & D) != 0;
 #pragma unroll
     for (int i = 0; i < N / 2; i++) {
-      const double kept = upper ? sums[i + N / 2] : sums[i];
-      const double given = upper ? sums[i] : sums[i + N / 2];
+      const double kept = odd ? sums[2 * i + 1] : sums[2 * i];
+      const double given = odd ? sums[2 * i] : sums[2 * i + 1];
       sums[i] = kept + __shfl_xor_sync(ALL, given, D);
     }
-    fold_halves<N / 2, D / 2>(sums);
-  } else if constexpr (D > 0) {
+    fold_halves<N / 2, 2 * D>(sums);
+  } else if constexpr (D < 32) {
     sums[0] += __shfl_xor_sync(ALL, sums[0], D);
-    fold_halves<1, D / 2>(sums);
+    fold_halves<1, 2 * D>(sums);
   }
 }
 
-// N sums over the lanes of a warp, N a power of two up to 32: lane i gets that of i / (32 / N).
+// N sums over the lanes of a warp, N a power of two up to 32: lane i gets that of i % N.
 template <int N>
 __device__ __forceinline__ double fold(double (&sums)[N]) {
-  fold_halves<N, 16>(sums);
+  fold_halves<N, 1>(sums);
   return sums[0];
 }
 
-// Which of 32 rows a lane has after multiply.
-template <int N>
-__device__ __forceinline__ int row_of_lane() {
-  const int lane = threadIdx.x % 32;
-  return N * (lane % (32 / N)) + lane / (32 / N);
-}
-
 // Rows `base` to `base` + 31 of a matrix times vectors that stand `apart`, by a warp, N rows at a
-// time: each lane gets the products of its row.
+// time: each lane gets the products of row `base` + lane.
 template <int N, int VECTORS>
 __device__ __forceinline__ void multiply(const float* const weights, const int stride,
                                          const int rows, const int columns, const int base,
@@ -194,7 +191,7 @@ __device__ __forceinline__ void multiply(const float* const weights, const int s
 #pragma unroll
     for (int v = 0; v < VECTORS; v++) {
       const double sum = fold(sums[v]);
-      products[v] = lane % (32 / N) == pass ? sum : products[v];
+      products[v] = lane / N == pass ? sum : products[v];
     }
   }
 }
@@ -245,7 +242,7 @@ struct Walk {
   const double* factor;
   int factorStride;
   int factorColumns;
-  // c0 of all units, from the first layer's to the logits, then c1, then c2.
+  // c0 of all units, from the first layer's to the logits, then c1, then c2, `units` apart.
   double* coefficients;
   int units;
   double* jacobian;
@@ -343,8 +340,7 @@ struct Walk {
     }
     const int code = codes[j];
     const double candidate = next(c[0], c[1], c[2], code);
-    // Lanes' units don't ascend.
-    if (candidate < time || (candidate == time && j < unit)) {
+    if (candidate < time) {
       time = candidate;
       unit = j;
     }
@@ -364,13 +360,12 @@ struct Walk {
       int unit = INT_MAX;
       for (int base = 32 * warp(); base < to.units; base += blockDim.x) {
         double factor[1] = {0};
-        int j = base + lane();
+        const int j = base + lane();
         if (layer == from + 1) {
           if (j < to.units) {
             factor[0] = __ldg(weights(to) + static_cast<long long>(j) * to.stride + crossing);
           }
         } else {
-          j = base + row_of_lane<ROWS>();
           multiply<ROWS, 1>(weights(to), to.stride, to.units, columns, base, in, 0, factor);
         }
         if (j < to.units) {
@@ -519,7 +514,7 @@ struct Walk {
       code = codes[unit];
     }
     const double candidate = next(c[0], c[1], c[2], code);
-    if (candidate < found.time || (candidate == found.time && unit < found.unit)) {
+    if (candidate < found.time) {
       found.time = candidate;
       found.unit = unit;
     }
@@ -550,7 +545,7 @@ struct Walk {
       int count = 0;
       for (int base = 32 * warp(); base < to.units; base += blockDim.x) {
         double c[3] = {0, 0, 0};
-        int j = base + lane();
+        const int j = base + lane();
         if (layer == 0) {
           if (j < to.units) {
 #pragma unroll
@@ -559,7 +554,6 @@ struct Walk {
             }
           }
         } else {
-          j = base + row_of_lane<FRESH_ROWS>();
           multiply<FRESH_ROWS, 3>(weights(to), to.stride, to.units, layers[layer - 1].units, base,
                                   in, widest, c);
         }
@@ -703,10 +697,10 @@ struct Walk {
       }
     }
     const double sum = fold(sums);
-    const int mine = lane() / (32 / (TILE * TILE));
+    const int mine = lane() % (TILE * TILE);
     const int i = first + mine / TILE;
     const int j = second + mine % TILE;
-    if (lane() % (32 / (TILE * TILE)) == 0 && i <= j && j < classes) {
+    if (lane() < TILE * TILE && i <= j && j < classes) {
       grams[static_cast<long long>(i) * classes + j] = sum;
       grams[static_cast<long long>(j) * classes + i] = sum;
     }
@@ -736,7 +730,8 @@ struct Walk {
     const int hiddenUnits = layers[hidden].before;                                                 \
     const int classes = layers[hidden].units;                                                      \
     double* const coefficients = scratch + blockIdx.x * scratchOfWalker;                           \
-    double* const jacobian = coefficients + 3ll * (hiddenUnits + classes);                         \
+    const int units = (hiddenUnits + classes + 3) / 4 * 4;                                         \
+    double* const jacobian = coefficients + 3ll * units;                                           \
     const bool withGrams = grams != nullptr;                                                       \
     double* const room =                                                                           \
         IN_SHARED ? shared                                                                         \
@@ -753,7 +748,7 @@ struct Walk {
     walk.factorStride = factorsStride;                                                             \
     walk.factorColumns = factorColumns;                                                            \
     walk.coefficients = coefficients;                                                              \
-    walk.units = hiddenUnits + classes;                                                            \
+    walk.units = units;                                                                            \
     walk.jacobian = withGrams ? jacobian : nullptr;                                                \
     walk.codes = codes + i * hiddenUnits;                                                          \
     walk.vectors = room;                                                                           \

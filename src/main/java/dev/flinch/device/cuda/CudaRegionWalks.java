@@ -64,7 +64,8 @@ final class CudaRegionWalks implements RegionWalks {
     int threads = Math.min(MOST_THREADS, (widest + WARP - 1) / WARP * WARP);
     long roomBytes = roomBytes(widest, threads);
     boolean shared = roomBytes + STATIC_SHARED <= launcher.card().sharedBytesPerBlock();
-    long doubles = 3L * (hiddenUnits + classes) + (long) classes * columns;
+    // Each coefficient of all units starts at a multiple of 32 bytes.
+    long doubles = 3L * ((hiddenUnits + classes + 3) / 4 * 4) + (long) classes * columns;
     long ofWalker = 8 * doubles + (shared ? 0 : roomBytes);
     long most = Math.min(MOST_SCRATCH, launcher.card().memoryBytes() / SHARE_OF_MEMORY);
     int atOnce = (int) Math.max(1, Math.min(count, most / ofWalker));
