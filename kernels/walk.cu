@@ -14,10 +14,11 @@
 // Layout: weights [R][out][in], any stride, biases [R][1][out] or null; factors float64 [R][units of
 // the first layer][any], null without Gram matrices; first float64 [3 walkers][units of the first
 // layer]. What walkers leave is as RegionWalks.Trace has it; codes are their state too. `scratch`:
-// a walker's coefficients, [3][hidden units and classes, rounded up to 4], its A F, [classes][columns of F], and for
-// walk_wide what walk keeps in shared memory.
-// Launch: one block a walker, of any multiple of 32 up to 256 threads, in `walk` with `room_bytes`
-// of shared memory (RegionWalkKernel). Bits depend on neither.
+// a walker's coefficients, [3][hidden units and classes, rounded up to 4], its A F, [classes][columns
+// of F], and for walk_wide what walk keeps in shared memory.
+// Launch: one block a walker, of any multiple of 32 up to 256 threads; `walk` with shared memory for
+// vectors and for what is known of each layer (CudaRegionWalks.roomBytes), walk_wide for layers that
+// it doesn't hold. Bits depend on neither.
 //
 // Upwards a warp takes 32 rows of weights, 8 at a time with its lanes over columns, and folds its 8
 // sums together: 9 shuffles instead of 40. Each lane ends with the unit that it then updates, so
@@ -37,8 +38,8 @@
 //   A F                       8 bytes read, 8 written and 2 FLOP for each of C K numbers
 //   A A^T and logits          64 K bytes and 32 K + 512 FLOP a tile of 4 x 4 on or above the diagonal;
 //                             24 C bytes, and 8 C^2 + 24 C written
-// Weights and coefficients come from the L2 cache. Found afresh, polynomials take 6 FLOP a weight,
-// and A F takes C walks down.
+// Weights and coefficients come from the L2 cache. Found afresh, polynomials take 4 bytes and 6 FLOP
+// a weight; A F takes C / 4 walks down, rounded up.
 #include "activation.cuh"
 #include "reduce.cuh"
 
@@ -51,6 +52,9 @@ constexpr unsigned ALL = 0xffffffffu;
 // Rows of weights that a warp multiplies at a time: by one vector, and by three.
 constexpr int ROWS = 8;
 constexpr int FRESH_ROWS = 4;
+
+// Rows of A F that are found afresh at a time.
+constexpr int FRESH_CLASSES = 4;
 
 // Classes by classes that a warp multiplies at a time.
 constexpr int TILE = 4;
@@ -196,20 +200,27 @@ __device__ __forceinline__ void multiply(const float* const weights, const int s
   }
 }
 
-// The sum of some of a matrix's rows, each times a factor, for all columns, by a block.
-template <typename T>
+// N sums of some of a matrix's rows, each times a factor, for all columns, by a block. Factors and
+// sums stand `apart`.
+template <int N, typename T>
 __device__ __forceinline__ void combine_rows(const T* const matrix, const int stride,
                                              const int columns, const int count,
                                              const int* const rows, const double* const factors,
-                                             double* const sums) {
+                                             double* const sums, const int apart) {
   for (int j = threadIdx.x; j < columns; j += blockDim.x) {
-    double sum = 0;
+    double sum[N] = {};
 #pragma unroll 8
     for (int i = 0; i < count; i++) {
       const double element = __ldg(matrix + static_cast<long long>(rows[i]) * stride + j);
-      sum = fma(factors[i], element, sum);
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+        sum[n] = fma(factors[n * apart + i], element, sum[n]);
+      }
     }
-    sums[j] = sum;
+#pragma unroll
+    for (int n = 0; n < N; n++) {
+      sums[n * apart + j] = sum[n];
+    }
   }
 }
 
@@ -247,7 +258,8 @@ struct Walk {
   int units;
   double* jacobian;
   int* codes;
-  // Room for six vectors of the widest layer: 0 to 2 and 3 to 5 take turns.
+  // Room for vectors of the widest layer: 0 to 2 and 3 to 5 take turns on the way up, and with
+  // Gram matrices there are 2 FRESH_CLASSES + 1 for the way down.
   double* vectors;
   int widest;
   // The earliest crossing, a layer and a warp.
@@ -386,33 +398,45 @@ struct Walk {
     return in;
   }
 
-  // The gradient of a unit's pre-activation (unit of its layer, or a logit) with respect to the
-  // input, times F, as vector 1. Every thread may read what others wrote before; ends with a barrier.
-  __device__ __forceinline__ void gradient(const int layer, const int unit) {
-    double* const sums = vector(1);
-    double* const factors = vector(2);
-    int* const rows = reinterpret_cast<int*>(vector(4));
-    if (threadIdx.x == 0) {
-      rows[0] = unit;
-      factors[0] = 1;
-      told->listed = 1;
+  // Gradients of `count` up to N neighbouring units' pre-activations (units of their layer, or
+  // logits) with respect to the input, times F: vectors 1 for N = 1, which leaves 0 and 3 as they
+  // are, else 0 to N - 1. Ends with a barrier.
+  template <int N>
+  __device__ __forceinline__ void gradients(const int layer, const int unit, const int count) {
+    double* const sums = vector(N == 1 ? 1 : 0);
+    double* const factors = vector(N == 1 ? 2 : N);
+    int* const rows = reinterpret_cast<int*>(vector(N == 1 ? 4 : 2 * N));
+    if (threadIdx.x < N) {
+      const int own = threadIdx.x;
+      for (int i = 0; i < count; i++) {
+        factors[static_cast<long long>(own) * widest + i] = i == own ? 1 : 0;
+      }
+      if (own < count) {
+        rows[own] = unit + own;
+      }
+      if (own == 0) {
+        told->listed = count;
+      }
     }
     __syncthreads();
     for (int l = layer; l > 0; l--) {
       const Layer& from = layers[l];
       const Layer& to = layers[l - 1];
-      combine_rows(weights(from), from.stride, to.units, told->listed, rows, factors, sums);
+      combine_rows<N>(weights(from), from.stride, to.units, told->listed, rows, factors, sums,
+                      widest);
       __syncthreads();
       if (warp() == 0) {
-        list_active(to, sums, rows, factors);
+        list_active<N>(to, sums, rows, factors);
       }
       __syncthreads();
     }
-    combine_rows(factor, factorStride, factorColumns, told->listed, rows, factors, sums);
+    combine_rows<N>(factor, factorStride, factorColumns, told->listed, rows, factors, sums,
+                    widest);
     __syncthreads();
   }
 
-  // Lists units of slope 1 and their numbers, in order. By one warp.
+  // Lists units of slope 1 and their N numbers, in order. By one warp.
+  template <int N>
   __device__ __forceinline__ void list_active(const Layer& layer, const double* const values,
                                               int* const listed, double* const listedValues) {
     int count = 0;
@@ -423,7 +447,10 @@ struct Walk {
       if (mine) {
         const int at = count + __popc(ballot & ((1u << lane()) - 1));
         listed[at] = j;
-        listedValues[at] = values[j];
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+          listedValues[n * widest + at] = values[n * widest + j];
+        }
       }
       count += __popc(ballot);
     }
@@ -452,10 +479,17 @@ struct Walk {
     }
   }
 
-  // A row of A F <- vector 1. Without a barrier.
-  __device__ __forceinline__ void put_row(const int c) {
-    for (int j = threadIdx.x; j < factorColumns; j += blockDim.x) {
-      jacobian[static_cast<long long>(c) * factorColumns + j] = vector(1)[j];
+  // A F afresh, some rows at a time. Without a barrier at the end.
+  __device__ __forceinline__ void fresh_jacobian() {
+    for (int c = 0; c < classes; c += FRESH_CLASSES) {
+      const int count = min(FRESH_CLASSES, classes - c);
+      gradients<FRESH_CLASSES>(hidden, c, count);
+      for (int n = 0; n < count; n++) {
+        double* const to = jacobian + static_cast<long long>(c + n) * factorColumns;
+        for (int j = threadIdx.x; j < factorColumns; j += blockDim.x) {
+          to[j] = vector(n)[j];
+        }
+      }
     }
   }
 
@@ -753,7 +787,7 @@ struct Walk {
     walk.codes = codes + i * hiddenUnits;                                                          \
     walk.vectors = room;                                                                           \
     walk.widest = widest;                                                                          \
-    walk.nextTimes = room + 6ll * widest;                                                          \
+    walk.nextTimes = room + (withGrams ? 2ll * FRESH_CLASSES + 1 : 6ll) * widest;                  \
     walk.scales = walk.nextTimes + hidden * (blockDim.x / 32);                                     \
     walk.nextUnits = reinterpret_cast<int*>(walk.scales + hidden + 1);                             \
     walk.active = walk.nextUnits + hidden * (blockDim.x / 32);                                     \
@@ -795,18 +829,14 @@ __device__ __forceinline__ void run(Walk& walk, const double* const first, const
       walk.hash(hashes);
     }
     if (walk.jacobian != nullptr) {
-      // Above a layer without active units nothing has a gradient.
-      if (!everything && lowest < NOTHING) {
+      if (everything) {
+        walk.fresh_jacobian();
+      } else if (lowest < NOTHING) {
+        // Above a layer without active units nothing has a gradient.
         walk.clear_jacobian();
       } else {
-        for (int c = 0; c < (everything ? walk.classes : 1); c++) {
-          walk.gradient(everything ? walk.hidden : layer, everything ? c : crossing);
-          if (everything) {
-            walk.put_row(c);
-          } else {
-            walk.add_outer(factors, step);
-          }
-        }
+        walk.gradients<1>(layer, crossing, 1);
+        walk.add_outer(factors, step);
       }
       __syncthreads();
       walk.describe(logits + static_cast<long long>(count) * 3 * walk.classes,
@@ -876,7 +906,7 @@ WALK(walk_wide, false, 1)
 // Launch: a thread a point, blocks of 256 in x, striding over points pointsFrom[0] on. `sigmas`:
 // float64 [C][threads of the grid].
 // A point reads 8 C^2 + 24 C bytes, which its neighbours in the same region read too, and its own
-// probabilities C + 3 times; 7 C^2 FLOP, C exponentials and C divisions.
+// probabilities C + 3 times; 4 C^2 FLOP, C exponentials and 2 C divisions.
 extern "C" __global__ void __launch_bounds__(MOST_THREADS) region_norms(
     const int walkers, const int capacity, const int classes, const int arcs,
     const int* __restrict__ pointsFrom, const int* __restrict__ counts,

@@ -27,8 +27,10 @@ final class CudaRegionWalks implements RegionWalks {
   private static final int WARP = 32;
   private static final int MOST_THREADS = 256;
 
-  /** Vectors of the widest layer that a walker's block has room for. */
+  /** Vectors of the widest layer that a walker's block has room for, and with Gram matrices. */
   private static final int VECTORS = 6;
+
+  private static final int VECTORS_WITH_GRAMS = 9;
 
   /** Shared memory that the kernel has without asking, rounded up. */
   private static final int STATIC_SHARED = 512;
@@ -62,7 +64,7 @@ final class CudaRegionWalks implements RegionWalks {
     int columns = factors == null ? 0 : factors.columns();
     int widest = Math.max(columns, Arrays.stream(units).max().orElseThrow());
     int threads = Math.min(MOST_THREADS, (widest + WARP - 1) / WARP * WARP);
-    long roomBytes = roomBytes(widest, threads);
+    long roomBytes = roomBytes(widest, threads, factors != null);
     boolean shared = roomBytes + STATIC_SHARED <= launcher.card().sharedBytesPerBlock();
     // Each coefficient of all units starts at a multiple of 32 bytes.
     long doubles = 3L * ((hiddenUnits + classes + 3) / 4 * 4) + (long) classes * columns;
@@ -149,11 +151,11 @@ final class CudaRegionWalks implements RegionWalks {
   }
 
   /** Bytes of {@code Walk}'s vectors, and of what it knows of each layer. */
-  private long roomBytes(int widest, int threads) {
+  private long roomBytes(int widest, int threads, boolean withGrams) {
     long hidden = networks.weights().length;
     long warps = threads / WARP;
-    long bytes =
-        8 * (VECTORS * (long) widest + hidden * warps + hidden + 1) + 4 * hidden * (warps + 1);
+    long vectors = (withGrams ? VECTORS_WITH_GRAMS : VECTORS) * (long) widest;
+    long bytes = 8 * (vectors + hidden * warps + hidden + 1) + 4 * hidden * (warps + 1);
     return (bytes + 7) / 8 * 8;
   }
 
