@@ -191,6 +191,21 @@ class CountedCostsTest {
     }
   }
 
+  /**
+   * Crossings of a walk. What the first layer is of plays no part but in F, which is 200 × 200 for
+   * any inputs that are more.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void crossingsOfAWalk(boolean withGrams) {
+    Integer[] units = new Integer[DEPTH + 1];
+    Arrays.fill(units, WIDTH);
+    units[DEPTH] = CLASSES;
+    WalkedNetworks.Setting setting =
+        WalkedNetworks.Setting.of(1, Activation.RELU, false, true, 1, 1, units);
+    System.out.println(RegionWalkCostTest.crossings(setting, 1, 201, withGrams));
+  }
+
   private static double up(int size, int tile) {
     return (size + tile - 1) / tile * tile;
   }

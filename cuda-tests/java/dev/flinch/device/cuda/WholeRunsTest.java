@@ -19,6 +19,9 @@ import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
+import dev.flinch.sensitivity.Crossings;
+import dev.flinch.sensitivity.ExactTrajectory;
+import dev.flinch.sensitivity.ExactTrajectory.Points;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.TrajectoryMeasures;
@@ -300,6 +303,47 @@ class WholeRunsTest {
       Device device, Network network, Trajectory trajectory) {
     try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
       return TrajectoryMeasures.along(stack, trajectory, 501, 5, Progress.NONE)[0];
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Activation.class,
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"TANH"})
+  void exactWalksAreTheCpus(Activation activation) {
+    List<Network> networks = List.of(network(8, activation, true), network(9, activation, true));
+    for (Trajectory trajectory : trajectories()) {
+      ExactTrajectory[] expected = walks(CPU, networks, trajectory);
+      ExactTrajectory[] actual = walks(CUDA, networks, trajectory);
+      for (int r = 0; r < networks.size(); r++) {
+        String what = "%s %s, replica %d".formatted(activation, trajectory.kind(), r);
+        Crossings e = expected[r].crossings();
+        Crossings a = actual[r].crossings();
+        assertTrue(e.count() > 20, "too few crossings to tell: " + e.count());
+        assertEquals(e.count(), a.count(), what);
+        assertEquals(e.regions(), a.regions(), what);
+        for (int i = 0; i < e.count(); i++) {
+          assertEquals(e.get(i).parameter(), a.get(i).parameter(), 1e-11, what);
+          assertEquals(e.get(i).layer(), a.get(i).layer(), what);
+          assertEquals(e.get(i).unit(), a.get(i).unit(), what);
+          assertEquals(e.get(i).code(), a.get(i).code(), what);
+        }
+        double mean = expected[r].norms().mean();
+        assertEquals(mean, actual[r].norms().mean(), 1e-9 * mean, what);
+        for (int bin = 0; bin < 5; bin++) {
+          double norm = expected[r].norms().perBin()[bin];
+          assertEquals(norm, actual[r].norms().perBin()[bin], 1e-9 * norm, what + ", bin " + bin);
+        }
+      }
+    }
+  }
+
+  private static ExactTrajectory[] walks(
+      Device device, List<Network> networks, Trajectory trajectory) {
+    try (NetworkStack stack = new NetworkStack(device, networks)) {
+      return ExactTrajectory.along(
+          stack, trajectory, Points.equidistant(trajectory, 301), 5, Progress.NONE);
     }
   }
 }

@@ -4,6 +4,7 @@ import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
 import dev.flinch.device.ElementType;
 import dev.flinch.device.FusedPasses;
+import dev.flinch.device.RegionWalks;
 import dev.flinch.device.cuda.driver.Card;
 import dev.flinch.device.cuda.driver.Driver;
 import java.time.Duration;
@@ -35,6 +36,7 @@ public final class CudaDevice implements Device {
   private final KernelLibrary kernels;
   private final ArgumentRing ring;
   private final Scratch scratch;
+  private final Launcher launcher;
   private final Products products;
   private final CudaLane lane;
   private final FusedPasses fused;
@@ -54,7 +56,7 @@ public final class CudaDevice implements Device {
     this.kernels = new KernelLibrary(driver);
     this.ring = new ArgumentRing(driver, compute, waiting);
     this.scratch = new Scratch(driver);
-    Launcher launcher = new Launcher(driver, compute, kernels, ring, scratch);
+    this.launcher = new Launcher(driver, compute, kernels, ring, scratch);
     this.products = new Products(launcher);
     this.lane = new CudaLane(launcher, products);
     this.fused = new CudaFusedPasses(launcher);
@@ -127,8 +129,8 @@ public final class CudaDevice implements Device {
   }
 
   @Override
-  public dev.flinch.device.RegionWalks walks(dev.flinch.device.RegionWalks.Networks networks) {
-    throw new UnsupportedOperationException("walks");
+  public RegionWalks walks(RegionWalks.Networks networks) {
+    return new CudaRegionWalks(launcher, networks);
   }
 
   @Override
