@@ -28,6 +28,11 @@ class JobsTest {
   }
 
   @Test
+  void regionMapsPassTheirCheck() {
+    new RegionsJob().check(cpu, BenchData.find(folder));
+  }
+
+  @Test
   void ofManyReplicasAFewAreCheckedTheLastIncluded() {
     new EpochJob(11, 3, 30).check(cpu, BenchData.find(folder));
   }
