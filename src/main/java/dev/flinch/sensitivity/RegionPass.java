@@ -7,7 +7,6 @@ import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
-import dev.flinch.network.ForwardBuffers;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Plane;
 import java.util.Arrays;
@@ -30,8 +29,8 @@ final class RegionPass {
   /** A tile reaches over this part of the map's side at most: more would bring rounding back. */
   private static final int LEAST_TILES_OF_SIDE = 16;
 
+  /** Smaller tiles would stay in cache, but the neighbours that tiles share would cost more. */
   private static final int LARGEST_TILE = 32;
-  private static final int SMALLEST_TILE = 8;
 
   private final NetworkStack stack;
   private final Device device;
@@ -68,10 +67,7 @@ final class RegionPass {
     this.activation = architecture.activation();
     this.layers = layers;
     this.size = size;
-    long floats = 2L * architecture.widest();
-    int rows = ForwardBuffers.tileRows(device, floats, LARGEST_TILE * LARGEST_TILE);
-    int most = Math.min(LARGEST_TILE, Math.max(SMALLEST_TILE, (int) Math.sqrt(rows) - 1));
-    this.side = Math.min(most, (size + LEAST_TILES_OF_SIDE - 1) / LEAST_TILES_OF_SIDE);
+    this.side = Math.min(LARGEST_TILE, (size + LEAST_TILES_OF_SIDE - 1) / LEAST_TILES_OF_SIDE);
     this.reach = side + 1;
     this.tilesOfSide = (size + side - 1) / side;
     this.bandsOfRow = (tilesOfSide + TILES - 1) / TILES;
