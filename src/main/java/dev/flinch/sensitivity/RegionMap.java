@@ -13,6 +13,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * A network's patterns on a square of a plane (Novak et al., Figure 3), at the centres of size ×
  * size pixels.
  *
+ * <p>Where all units of a ReLU layer are off and no biases follow, pre-activations above it are
+ * zero, so on a knot all over, and float32 may put them on either side of it. Wide layers are never
+ * off altogether; {@link PlaneRegions} is exact there too.
+ *
  * @param size pixels of a side
  * @param hashes the {@link PatternHash} of each pixel, row by row from the upper left; of the codes
  *     of the chosen layers alone
