@@ -1,7 +1,6 @@
 package dev.flinch.cli;
 
 import dev.flinch.base.Progress;
-import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.TrajectoryMeasurement;
@@ -105,7 +104,7 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
 
   @Override
   TrajectoryMeasurement work(Progress progress) throws IOException {
-    OutputFile drawing = figure == null ? null : drawing(figure);
+    OutputFile drawing = figure == null ? null : OutputFile.drawing("--figure", figure);
     Network read = network.read();
     TrajectoryMeasurement.Request request =
         new TrajectoryMeasurement.Request(
@@ -127,14 +126,6 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       drawing.write(result.figure(network.title())::write);
     }
     return result;
-  }
-
-  private static OutputFile drawing(Path path) {
-    if (!path.toString().matches("(?i).*\\.(svg|png)")) {
-      throw new RequestException(
-          "--figure %s: expected a name that ends in .svg or .png".formatted(path));
-    }
-    return new OutputFile("--figure", path);
   }
 
   @Override

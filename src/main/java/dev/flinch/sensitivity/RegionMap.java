@@ -7,6 +7,7 @@ import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Plane;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -81,5 +82,26 @@ public record RegionMap(int size, long[] hashes, int[] transitions) {
   /** How many neighbours {@link #transitions} counts at a pixel: 0, 1 or 2. */
   int steps(int row, int column) {
     return (row < size - 1 ? 1 : 0) + (column < size - 1 ? 1 : 0);
+  }
+
+  /**
+   * Transitions per unit of length, as {@link RegionStatistics} has them, in equal square cells.
+   *
+   * @param cells of a side, at most as many as pixels
+   * @return {@code [cells × cells]}, row by row from the upper left
+   */
+  public double[] densities(int cells) {
+    double[] sums = new double[cells * cells];
+    long[] counts = new long[cells * cells];
+    for (int row = 0; row < size; row++) {
+      for (int column = 0; column < size; column++) {
+        int cell = (int) ((long) row * cells / size * cells + (long) column * cells / size);
+        sums[cell] += transitions[row * size + column];
+        counts[cell] += steps(row, column);
+      }
+    }
+    double stepsPerUnit = size / 2.0;
+    Arrays.setAll(sums, cell -> sums[cell] / counts[cell] * stepsPerUnit);
+    return sums;
   }
 }

@@ -217,7 +217,11 @@ class RegionMapTest {
       hashes[i] = upper ? i % size : 0;
       transitions[i] = upper && i % size < size - 1 ? 10 : 0;
     }
-    RegionStatistics statistics = RegionStatistics.of(new RegionMap(size, hashes, transitions));
+    RegionMap map = new RegionMap(size, hashes, transitions);
+    double[] cells = map.densities(4);
+    assertEquals(500, cells[0], 1e-9);
+    assertEquals(0, cells[15]);
+    RegionStatistics statistics = RegionStatistics.of(map);
     assertEquals(500, statistics.anchorDensities()[0], 1e-9);
     assertEquals(500, statistics.anchorDensities()[1], 1e-9);
     assertEquals(0, statistics.anchorDensities()[2]);
