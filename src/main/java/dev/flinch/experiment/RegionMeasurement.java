@@ -34,7 +34,7 @@ public final class RegionMeasurement {
   private static final int MOST_EXACT = 500_000;
 
   /** Cells of a density's side in figures: large enough to average over. */
-  private static final int CELLS = 64;
+  private static final int CELLS = 32;
 
   private final RegionResult result;
   private final AnchoredPlane plane;
@@ -218,7 +218,7 @@ public final class RegionMeasurement {
   public Figure figure(String heading) {
     return RegionFigure.pixels(
         heading,
-        subtitle("Colours: patterns of %s.".formatted(layerTitle)),
+        subtitle("Colours: patterns of %s.  Lengths in halves of a side.".formatted(layerTitle)),
         networks.stream()
             .map(
                 n ->
@@ -253,9 +253,7 @@ public final class RegionMeasurement {
     return RegionFigure.exact(
         heading,
         subtitle(
-            "Lines: knots of %s, exactly. Colours: its patterns."
-                .formatted(layerTitle)
-                .replace("layers, exactly. Colours: its", "layers, exactly. Colours: their")),
+            "Lines: knots of %s, exactly.  Colours: patterns of the same.".formatted(layerTitle)),
         networks.stream()
             .map(
                 n ->

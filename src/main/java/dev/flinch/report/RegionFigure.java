@@ -290,9 +290,9 @@ public final class RegionFigure {
     // Above its place where there is room, towards the nearer side; else beside it.
     boolean low = anchor.y() < -0.5;
     double insetX = x + (low ? 62 : anchor.x() < 0 ? -58 : 0);
-    double insetY = low ? y - 8 : y - 124;
+    double insetY = low ? y - 16 : y - 124;
     Shape leader =
-        new Line2D.Double(x, y, insetX + (low ? 0 : INSET / 2.0), insetY + (low ? 16 : INSET));
+        new Line2D.Double(x, y, insetX + (low ? 0 : INSET / 2.0), insetY + (low ? 20 : INSET));
     g.setPaint(Color.WHITE);
     g.setStroke(new BasicStroke(3.4f));
     g.draw(leader);
