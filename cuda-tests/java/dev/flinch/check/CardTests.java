@@ -1,6 +1,5 @@
 package dev.flinch.check;
 
-import static org.junit.platform.engine.discovery.ClassNameFilter.includeClassNamePatterns;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClasspathRoots;
 import static org.junit.platform.launcher.TagFilter.excludeTags;
 import static org.junit.platform.launcher.TagFilter.includeTags;
@@ -14,13 +13,18 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.junit.platform.engine.FilterResult;
+import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.TestExecutionResult.Status;
 import org.junit.platform.engine.support.descriptor.ClassSource;
+import org.junit.platform.engine.support.descriptor.MethodSource;
 import org.junit.platform.launcher.LauncherDiscoveryRequest;
+import org.junit.platform.launcher.PostDiscoveryFilter;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
@@ -29,9 +33,10 @@ import org.junit.platform.launcher.core.LauncherFactory;
 /**
  * Runs the tests tagged {@code cuda} on what {@code -Dflinch.device} says, without Maven.
  *
- * <p>Arguments: a file for the report, then simple names of test classes, or none for all. Failures
- * are written to the report as they happen, so that it is worth something if the run is stopped.
- * Exit status: 0 all passed, 1 some failed or none ran, 3 there is no card.
+ * <p>Arguments: a file for the report, then simple names of test classes or {@code Class#method},
+ * or none for all. Failures are written to the report as they happen, so that it is worth something
+ * if the run is stopped; its last line says how it ended. Exit status: 0 all passed, 1 some failed
+ * or nothing ran of what a name asks for, 3 there is no card.
  */
 public final class CardTests {
   private static final int NO_CARD = 3;
@@ -116,6 +121,45 @@ public final class CardTests {
     }
   }
 
+  /** The tests of some classes, or methods of them; of all where no name is given. */
+  static final class Choice implements PostDiscoveryFilter {
+    private final List<String> names;
+    private final Set<String> matched = new HashSet<>();
+
+    /**
+     * @param names of classes without their packages, each with {@code #method} or without
+     */
+    Choice(List<String> names) {
+      this.names = names;
+    }
+
+    @Override
+    public FilterResult apply(TestDescriptor test) {
+      MethodSource method =
+          test.getSource()
+              .filter(MethodSource.class::isInstance)
+              .map(MethodSource.class::cast)
+              .orElse(null);
+      // Classes are left out where none of their methods is left.
+      return FilterResult.includedIf(names.isEmpty() || method != null && matches(method));
+    }
+
+    private boolean matches(MethodSource method) {
+      String type = method.getJavaClass().getSimpleName();
+      List<String> found =
+          names.stream()
+              .filter(n -> n.equals(type) || n.equals(type + "#" + method.getMethodName()))
+              .toList();
+      matched.addAll(found);
+      return !found.isEmpty();
+    }
+
+    /** The names that no test has, once tests are discovered. */
+    List<String> unmatched() {
+      return names.stream().filter(name -> !matched.contains(name)).toList();
+    }
+  }
+
   private static String firstLine(Throwable thrown) {
     return String.valueOf(thrown.getMessage()).lines().findFirst().orElse("");
   }
@@ -124,26 +168,26 @@ public final class CardTests {
   public static void main(String[] arguments) throws IOException, URISyntaxException {
     boolean onCard = System.getProperty("flinch.device", "emulator").equals("cuda");
     if (onCard && Cards.find().found().isEmpty()) {
-      System.out.println("no card to test on: " + Cards.find().missing());
+      String reason = "no card to test on: " + Cards.find().missing();
+      System.out.println(reason);
+      Files.writeString(Path.of(arguments[0]), reason + "\n");
       System.exit(NO_CARD);
     }
+    Choice choice = new Choice(List.of(arguments).subList(1, arguments.length));
     LauncherDiscoveryRequestBuilder tests =
         LauncherDiscoveryRequestBuilder.request()
             .selectors(selectClasspathRoots(Set.of(root())))
-            .filters(includeTags("cuda"), excludeTags("slow"));
-    if (arguments.length > 1) {
-      tests.filters(
-          includeClassNamePatterns(
-              Arrays.stream(arguments, 1, arguments.length)
-                  .map(name -> ".*\\." + name)
-                  .toArray(String[]::new)));
-    }
+            .filters(includeTags("cuda"), excludeTags("slow"), choice);
     LauncherDiscoveryRequest request = tests.build();
     try (PrintStream file =
         new PrintStream(
             Files.newOutputStream(Path.of(arguments[0])), true, StandardCharsets.UTF_8)) {
       Report report = new Report(file);
       LauncherFactory.create().execute(request, report);
+      for (String name : choice.unmatched()) {
+        report.failed++;
+        report.print("FAILED %s: there is no such test".formatted(name));
+      }
       report.print(
           "%d passed, %d failed, %d found nothing to run on, on %s"
               .formatted(

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Writes {@code table.md} and {@code table.json} from what a check has left in its folder so far,
@@ -35,16 +36,23 @@ public final class CheckTable {
     PEERS.put("peers_jax", "JAX");
   }
 
+  /** What matters most, should there be no time for all. */
+  private static final List<String> FIRST =
+      List.of("transitions-2^20-20x200", "jacobian-10k-20x200", "epoch-128x20x200");
+
   private final Path folder;
 
   private CheckTable(Path folder) {
     this.folder = folder;
   }
 
-  /** {@code --jobs} prints the names of all jobs; {@code OUT [JOB]} writes and prints the table. */
+  /**
+   * {@code --jobs} prints the names of all jobs in the order to run them; {@code OUT [JOB]} writes
+   * and prints the table.
+   */
   public static void main(String[] arguments) throws IOException {
     if (arguments[0].equals("--jobs")) {
-      Benchmark.names().forEach(System.out::println);
+      jobs().forEach(System.out::println);
       return;
     }
     CheckTable table = new CheckTable(Path.of(arguments[0]));
@@ -61,6 +69,11 @@ public final class CheckTable {
         }
       }
     }
+  }
+
+  /** All jobs, in the order to run them. */
+  static List<String> jobs() {
+    return Stream.concat(FIRST.stream(), Benchmark.names().stream()).distinct().toList();
   }
 
   /** Whole or not at all, so a check that is stopped leaves the table before. */
@@ -94,7 +107,7 @@ public final class CheckTable {
       result.set("device", bench.get("device"));
       ObjectNode job = jobs.addObject();
       job.put("name", name);
-      for (String key : List.of("seconds", "gflops", "fractionOfGemm")) {
+      for (String key : List.of("seconds", "gflops", "fractionOfGemm", "fractionOfCopy")) {
         job.set(key, mine.get(key));
       }
       ObjectNode peers = job.putObject("peers");
@@ -150,7 +163,8 @@ public final class CheckTable {
                   step.get("detail").asText().replace("|", "\\|"))));
     }
     if (!result.get("jobs").isEmpty()) {
-      List<String> head = new ArrayList<>(List.of("job", "seconds", "GFLOP/s", "of GEMM"));
+      List<String> head =
+          new ArrayList<>(List.of("job", "seconds", "GFLOP/s", "of GEMM", "of copy"));
       PEERS.values().forEach(peer -> head.addAll(List.of(peer + " s", "ratio")));
       lines.add("");
       lines.add(line(head));
@@ -166,6 +180,7 @@ public final class CheckTable {
     cells.add(number("%.4f", job.get("seconds")));
     cells.add(number("%.0f", job.get("gflops")));
     cells.add(number("%.2f", job.get("fractionOfGemm")));
+    cells.add(number("%.2f", job.get("fractionOfCopy")));
     for (String peer : PEERS.values()) {
       JsonNode theirs = job.get("peers").path(peer);
       cells.add(number("%.4f", theirs.path("seconds")));

@@ -10,10 +10,40 @@ import dev.flinch.bench.Benchmark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
 
 class CheckTableTest {
+  @Test
+  void allJobsAreRunAndThoseWithGoalsFirst() {
+    List<String> jobs = CheckTable.jobs();
+    assertEquals(
+        List.of("transitions-2^20-20x200", "jacobian-10k-20x200", "epoch-128x20x200"),
+        jobs.subList(0, 3));
+    assertEquals(Set.copyOf(Benchmark.names()), Set.copyOf(jobs));
+    assertEquals(Benchmark.names().size(), jobs.size());
+  }
+
+  @Test
+  void namesOfTestsThatThereAreNotAreFound() {
+    CardTests.Choice choice =
+        new CardTests.Choice(
+            List.of("CheckTableTest#namesOfTestsThatThereAreNotAreFound", "CheckTableTest#none"));
+    assertEquals(2, choice.unmatched().size());
+    LauncherFactory.create()
+        .discover(
+            LauncherDiscoveryRequestBuilder.request()
+                .selectors(DiscoverySelectors.selectClass(CheckTableTest.class))
+                .filters(choice)
+                .build());
+    assertEquals(List.of("CheckTableTest#none"), choice.unmatched());
+  }
+
   @TempDir Path folder;
 
   private void write(String name, String text) throws IOException {
@@ -29,7 +59,8 @@ class CheckTableTest {
         "flinch-%s.json".formatted(first),
         """
         {"device": "a card", "jobs": [
-          {"name": "%s", "seconds": 0.5, "gflops": 3000, "fractionOfGemm": 0.75}]}
+          {"name": "%s", "seconds": 0.5, "gflops": 3000, "fractionOfGemm": 0.75,
+           "fractionOfCopy": 0.125}]}
         """
             .formatted(first));
     write(
@@ -43,6 +74,7 @@ class CheckTableTest {
     assertEquals(1, table.get("jobs").size());
     assertEquals(4, table.at("/jobs/0/peers/PyTorch/ratio").asDouble());
     assertTrue(table.at("/jobs/0/peers/JAX").isMissingNode());
+    assertEquals(0.125, table.at("/jobs/0/fractionOfCopy").asDouble());
     String markdown = Files.readString(folder.resolve("table.md"));
     assertTrue(markdown.contains(first), markdown);
     assertTrue(markdown.contains("480 passed"), markdown);

@@ -112,6 +112,17 @@ class FloorPlanTest {
   }
 
   @Test
+  void librariesWithoutABindingAreCalledInOnePlace() {
+    noClasses()
+        .that()
+        .haveNameNotMatching("dev\\.flinch\\.device\\.cuda\\.driver\\.Nvtx(\\$.*)?")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("com.sun.jna..")
+        .check(PROGRAM);
+  }
+
+  @Test
   void randomnessIsKeyed() {
     noClasses().should().dependOnClassesThat().areAssignableTo(Random.class).check(PROGRAM);
     noClasses().should().callMethod(Math.class, "random").check(PROGRAM);

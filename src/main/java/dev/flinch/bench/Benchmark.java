@@ -49,10 +49,14 @@ public record Benchmark(
   /**
    * One job.
    *
-   * @param seconds the median of its repeats
+   * @param seconds the median of its repeats, as {@link Device#seconds} takes them
    * @param flop multiplications and additions in matrix products
    * @param gflops 10⁹ of them a second
-   * @param fractionOfGemm of the ceiling
+   * @param fractionOfGemm {@code gflops} by the rate of products, the first ceiling
+   * @param bytes of memory that its operations beside products must move; a pass that stays on chip
+   *     moves hardly any
+   * @param fractionOfCopy what it moved of them a second by the rate of {@code copy}, the other
+   *     ceiling; below it by what products, latency and launches took, above it where caches serve
    * @param deviceBytes the most that was allocated on the device
    * @param processBytes the most memory that the process held meanwhile, or null where the system
    *     doesn't say
@@ -64,6 +68,8 @@ public record Benchmark(
       double flop,
       double gflops,
       double fractionOfGemm,
+      double bytes,
+      double fractionOfCopy,
       long deviceBytes,
       Long processBytes) {}
 
@@ -104,6 +110,7 @@ public record Benchmark(
             .mapToObj(
                 i -> Stream.of(before.get(i), after.get(i)).max(GemmRate.BY_RATE).orElseThrow())
             .toList();
+    CopyRate copy = CopyRate.measure(device);
     GemmRate best = rates.stream().max(GemmRate.BY_RATE).orElseThrow();
     return new Benchmark(
         device.description(),
@@ -111,8 +118,8 @@ public record Benchmark(
         best.gflops(),
         best.shape(),
         rates,
-        CopyRate.measure(device),
-        timings.stream().map(timing -> timing.beside(best.gflops())).toList());
+        copy,
+        timings.stream().map(timing -> timing.beside(best, copy)).toList());
   }
 
   private static List<Job> choose(Collection<String> names, Device device) {
@@ -154,10 +161,18 @@ public record Benchmark(
   }
 
   private record Timing(Job job, double seconds, long deviceBytes, Long processBytes) {
-    Result beside(double ceiling) {
+    Result beside(GemmRate gemm, CopyRate copy) {
       double gflops = job.flop() / seconds / 1e9;
       return new Result(
-          job.name(), seconds, job.flop(), gflops, gflops / ceiling, deviceBytes, processBytes);
+          job.name(),
+          seconds,
+          job.flop(),
+          gflops,
+          gflops / gemm.gflops(),
+          job.bytes(),
+          job.bytes() / seconds / 1e9 / copy.gigabytes(),
+          deviceBytes,
+          processBytes);
     }
   }
 

@@ -39,22 +39,20 @@ public record CopyRate(double gigabytes) {
         }
       }
       IntConsumer copies =
-          times -> {
-            device.run(
-                lanes,
-                (lane, task) -> {
-                  // In turn, so that memory that nobody wrote yet is not taken for a fast one.
-                  Matrix[] m = operands[lane.index()];
-                  for (int i = 0; i < times; i++) {
-                    lane.scale(m[i % 3], m[(i + 1) % 3], 1, m[(i + 2) % 3]);
-                  }
-                });
-            device.finish();
-          };
+          times ->
+              device.run(
+                  lanes,
+                  (lane, task) -> {
+                    // In turn, so that memory that nobody wrote yet is not taken for a fast one.
+                    Matrix[] m = operands[lane.index()];
+                    for (int i = 0; i < times; i++) {
+                      lane.scale(m[i % 3], m[(i + 1) % 3], 1, m[(i + 2) % 3]);
+                    }
+                  });
       copies.accept(3);
-      double once = GemmRate.seconds(() -> copies.accept(3)) / 3;
+      double once = device.seconds(() -> copies.accept(3)) / 3;
       int times = (int) Math.max(1, SECONDS_PER_TIMING / once);
-      double median = GemmRate.median(TIMINGS, () -> GemmRate.seconds(() -> copies.accept(times)));
+      double median = GemmRate.median(TIMINGS, () -> device.seconds(() -> copies.accept(times)));
       double moved = 3.0 * Float.BYTES * rows * COLUMNS * lanes;
       return new CopyRate(times * moved / median / 1e9);
     }

@@ -51,6 +51,19 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         * replicas;
   }
 
+  /**
+   * Of the batches 8 bytes a pixel (read, and gathered), of the hidden units 24 (pre-activation,
+   * activation and slope; then error, slope and their product), of Momentum 20 a weight and step
+   * (weight, velocity and gradient read, the first two written). The loss moves a thousandth of it.
+   */
+  @Override
+  public double bytes() {
+    Architecture a = architecture();
+    long steps = (BenchData.TRAIN + BATCH - 1) / BATCH;
+    long ofImages = (8L * a.columns(0) + 24L * (depth - 1) * width) * BenchData.TRAIN;
+    return (double) replicas * (ofImages + 20 * a.parameters() * steps);
+  }
+
   /** Stacks that are made to fill a card keep a CPU busy for minutes. */
   @Override
   public boolean runsUnasked(Device device) {
@@ -155,7 +168,7 @@ record EpochJob(int replicas, int depth, int width) implements Job {
         List<Network> fresh = networks();
         IntStream.range(0, replicas).forEach(r -> stack.set(r, fresh.get(r)));
         try (Trainer trainer = trainer(stack, examples, BATCH)) {
-          double seconds = Job.seconds(device, () -> train(trainer, progress));
+          double seconds = device.seconds(() -> train(trainer, progress));
           for (int r = 0; r < replicas; r++) {
             if (trainer.outcome(r) != Outcome.COMPLETED) {
               throw new WrongAnswerException(

@@ -49,21 +49,19 @@ public record GemmRate(String shape, double gflops) {
       Matrix[] results = new Matrix[lanes];
       Arrays.setAll(results, lane -> scope.matrix(m, n));
       Products products =
-          times -> {
-            device.run(
-                lanes,
-                (lane, task) -> {
-                  Matrix[] xw = operands[lane.index()];
-                  for (int i = 0; i < times; i++) {
-                    lane.gemm(false, xw[0], true, xw[1], 0, results[lane.index()]);
-                  }
-                });
-            device.finish();
-          };
+          times ->
+              device.run(
+                  lanes,
+                  (lane, task) -> {
+                    Matrix[] xw = operands[lane.index()];
+                    for (int i = 0; i < times; i++) {
+                      lane.gemm(false, xw[0], true, xw[1], 0, results[lane.index()]);
+                    }
+                  });
       products.run(1);
-      double once = seconds(() -> products.run(1));
+      double once = device.seconds(() -> products.run(1));
       int times = (int) Math.max(1, SECONDS_PER_TIMING / once);
-      double median = median(TIMINGS, () -> seconds(() -> products.run(times)));
+      double median = median(TIMINGS, () -> device.seconds(() -> products.run(times)));
       return new GemmRate("%d × %d × %d".formatted(m, k, n), lanes * times * flop / median / 1e9);
     }
   }
@@ -79,13 +77,6 @@ public record GemmRate(String shape, double gflops) {
     Matrix matrix = Matrix.of(scope.floats(values.length), 0, rows, columns);
     device.upload(values, 0, matrix.data(), 0, values.length);
     return matrix;
-  }
-
-  /** How long something takes. */
-  static double seconds(Runnable work) {
-    long start = System.nanoTime();
-    work.run();
-    return (System.nanoTime() - start) / 1e9;
   }
 
   /** The median of several timings (the mean of the middle two where their number is even). */

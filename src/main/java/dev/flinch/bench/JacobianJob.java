@@ -30,6 +30,14 @@ record JacobianJob(int depth, int width) implements Job {
     return JacobianNorms.flop(architecture(), Jacobian.PROBABILITIES, BenchData.TEST);
   }
 
+  /** At a point 4 a unit of the first layer, and 8 of its norm; and all weights above once. */
+  @Override
+  public double bytes() {
+    Architecture a = architecture();
+    long above = a.parameters() - (long) a.rows(0) * a.columns(0);
+    return (4.0 * a.rows(0) + 8) * BenchData.TEST + 4.0 * above;
+  }
+
   /** The job itself, at some of its points: with fewer, other shortcuts would pay. */
   @Override
   public void check(Device device, BenchData data) {
@@ -66,7 +74,7 @@ record JacobianJob(int depth, int width) implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> norms(stack, examples, progress));
+        return device.seconds(() -> norms(stack, examples, progress));
       }
 
       @Override

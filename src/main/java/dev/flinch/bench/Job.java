@@ -12,6 +12,16 @@ interface Job {
   double flop();
 
   /**
+   * Bytes of device memory that one {@link Run#time} must move: what its operations beside matrix
+   * products read and write by their definitions, each operand and result once. A pass that keeps
+   * its activations on chip moves no more than what it starts from, weights, and its results. What
+   * products move is left out, since they count by {@link #flop}; so the job's FLOP at the rate of
+   * products and these bytes at the rate of memory together take about as long as the job where
+   * neither waits and nothing overlaps. Caches may serve a part of them.
+   */
+  double bytes();
+
+  /**
    * Whether the job is run where none is asked for by name; on some devices it would take hours.
    */
   default boolean runsUnasked(Device device) {
@@ -30,20 +40,11 @@ interface Job {
 
   /** A job that is ready. */
   interface Run extends AutoCloseable {
-    /** Does the work once, and returns its seconds. */
+    /** Does the work once, and returns its {@linkplain Device#seconds seconds}. */
     double time(Progress progress);
 
     @Override
     void close();
-  }
-
-  /** How long work takes, with all of it done on the device. */
-  static double seconds(Device device, Runnable work) {
-    return GemmRate.seconds(
-        () -> {
-          work.run();
-          device.finish();
-        });
   }
 
   /** Refuses a value that is off by more than a fraction of what was expected; NaN never passes. */

@@ -38,6 +38,12 @@ final class TrajectoryNormsJob implements Job {
     return Transitions.flop(architecture, POINTS);
   }
 
+  /** As {@link #flop}, of the forward passes alone. */
+  @Override
+  public double bytes() {
+    return TransitionsJob.weightBytes(architecture);
+  }
+
   /**
    * The mean over fewer points of the same ellipse. They lie so far apart that hardly two share a
    * region, so every norm has a backward pass of its own; a point that float32 puts across a knot
@@ -73,7 +79,7 @@ final class TrajectoryNormsJob implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> measure(stack, POINTS, progress));
+        return device.seconds(() -> measure(stack, POINTS, progress));
       }
 
       @Override

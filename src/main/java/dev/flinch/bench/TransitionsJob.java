@@ -30,6 +30,17 @@ final class TransitionsJob implements Job {
     return Transitions.flop(architecture, POINTS);
   }
 
+  /** Hardly any: the weights between hidden layers once, since points are made on chip. */
+  @Override
+  public double bytes() {
+    return weightBytes(architecture);
+  }
+
+  /** Bytes of the weights from the first hidden layer to the last. */
+  static double weightBytes(Architecture architecture) {
+    return 4.0 * Transitions.flop(architecture, 1) / 2;
+  }
+
   /** Fewer points of the same ellipse; within 0.2% of double precision. */
   @Override
   public void check(Device device, BenchData data) {
@@ -58,7 +69,7 @@ final class TransitionsJob implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> Transitions.along(stack, ellipse, POINTS, BINS, progress));
+        return device.seconds(() -> Transitions.along(stack, ellipse, POINTS, BINS, progress));
       }
 
       @Override

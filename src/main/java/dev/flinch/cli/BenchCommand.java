@@ -70,7 +70,15 @@ final class BenchCommand extends Action<Benchmark> {
         result.copy().gigabytes());
     out.print(
         Table.format(
-            List.of("job", "seconds", "GFLOP", "GFLOP/s", "of GEMM", "device MB", "process MB"),
+            List.of(
+                "job",
+                "seconds",
+                "GFLOP",
+                "GFLOP/s",
+                "of GEMM",
+                "of copy",
+                "device MB",
+                "process MB"),
             result.jobs().stream()
                 .map(
                     j ->
@@ -80,6 +88,7 @@ final class BenchCommand extends Action<Benchmark> {
                             number("%.0f", j.flop() / 1e9),
                             number("%.0f", j.gflops()),
                             number("%.0f%%", 100 * j.fractionOfGemm()),
+                            number("%.0f%%", 100 * j.fractionOfCopy()),
                             number("%.0f", j.deviceBytes() / 1e6),
                             j.processBytes() == null
                                 ? "–"

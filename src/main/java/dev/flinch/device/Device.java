@@ -28,6 +28,15 @@ public interface Device extends AutoCloseable {
     void close();
   }
 
+  /**
+   * A stretch of the host's work that has a name, until it is closed. Closing twice is harmless.
+   */
+  interface Range extends AutoCloseable {
+    /** Ends it, on the thread that began it, after all ranges begun there since. */
+    @Override
+    void close();
+  }
+
   /** What {@code --device} calls it, such as {@code cpu}. */
   String name();
 
@@ -71,6 +80,30 @@ public interface Device extends AutoCloseable {
 
   /** Waits until all work given so far is done, for those who time it. */
   void finish();
+
+  /**
+   * Seconds from now until all that {@code work} gives to the device is done; work given before is
+   * not counted. What the host does meanwhile is: the device waits for it, or it for the device. A
+   * card takes the time itself, between an event before and one after; for others it is the wall
+   * clock's.
+   */
+  default double seconds(Runnable work) {
+    finish();
+    long start = System.nanoTime();
+    work.run();
+    finish();
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  /**
+   * Begins a stretch of work under a name by which a profiler of this device shows it, if there is
+   * one that listens; ranges of a thread nest.
+   *
+   * @param name such as {@code train 20×200 ReLU}
+   */
+  default Range range(String name) {
+    return () -> {};
+  }
 
   /**
    * Tasks to be run many times, always as {@link #run} would run them now: with the same operations

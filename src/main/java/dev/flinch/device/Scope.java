@@ -10,10 +10,22 @@ import java.util.Deque;
  */
 public final class Scope implements AutoCloseable {
   private final Device device;
+  private final Device.Range range;
   private final Deque<DeviceArray> owned = new ArrayDeque<>();
 
   public Scope(Device device) {
     this.device = device;
+    this.range = null;
+  }
+
+  /**
+   * A scope that is a phase of the work too.
+   *
+   * @param range the name of its {@linkplain Device#range range}
+   */
+  public Scope(Device device, String range) {
+    this.device = device;
+    this.range = device.range(range);
   }
 
   /** A new array of zeros that lives as long as this scope. */
@@ -63,6 +75,9 @@ public final class Scope implements AutoCloseable {
   public void close() {
     while (!owned.isEmpty()) {
       owned.pop().close();
+    }
+    if (range != null) {
+      range.close();
     }
   }
 }

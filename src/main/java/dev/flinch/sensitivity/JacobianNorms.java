@@ -36,7 +36,10 @@ public record JacobianNorms(double mean, double standardError, double[] points) 
     Device device = stack.device();
     int n = inputs.rows();
     int replicas = stack.replicas();
-    try (Scope scope = new Scope(device);
+    String name =
+        (jacobian == Jacobian.LOGITS ? "Jacobian norms of the logits of " : "Jacobian norms of ")
+            + stack.architecture().title();
+    try (Scope scope = new Scope(device, name);
         JacobianPass pass = JacobianPass.of(stack, jacobian, n)) {
       int tiles = (n + pass.tile() - 1) / pass.tile();
       Matrix norms = Matrix.stacked(scope.doubles((long) replicas * n), 0, replicas, n, 1);
@@ -52,13 +55,7 @@ public record JacobianNorms(double mean, double standardError, double[] points) 
               pass.norms(lane, replica, inputs.rows(from, rows), ofReplica.rows(from, rows));
             });
         results[r] = of(download(device, ofReplica));
-        progress.report(
-            (jacobian == Jacobian.LOGITS
-                    ? "Jacobian norms of the logits of "
-                    : "Jacobian norms of ")
-                + stack.architecture().title(),
-            r + 1,
-            replicas);
+        progress.report(name, r + 1, replicas);
       }
       return results;
     }

@@ -49,7 +49,8 @@ public record TrajectoryNorms(double mean, double[] perBin) {
     Architecture architecture = stack.architecture();
     Device device = stack.device();
     int replicas = stack.replicas();
-    try (Scope scope = new Scope(device)) {
+    String name = "Jacobian norms along the trajectory of " + architecture.title();
+    try (Scope scope = new Scope(device, name)) {
       FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
       try (Segments segments =
           byRegion(architecture)
@@ -66,10 +67,7 @@ public record TrajectoryNorms(double mean, double[] perBin) {
               int segment = task % perReplica;
               double[] norms = segments.norms(lane, task / perReplica, segment);
               sums[task] = sums(norms, segments.from(segment), points, bins);
-              progress.report(
-                  "Jacobian norms along the trajectory of " + architecture.title(),
-                  done.incrementAndGet(),
-                  tasks);
+              progress.report(name, done.incrementAndGet(), tasks);
             });
         TrajectoryNorms[] results = new TrajectoryNorms[replicas];
         for (int r = 0; r < replicas; r++) {

@@ -35,7 +35,8 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
     Tally[] tallies = Tally.perReplica(stack, points, bins);
     Device device = stack.device();
     if (architecture.depth() > 1) {
-      try (Scope scope = new Scope(device)) {
+      String name = "transitions of " + architecture.title();
+      try (Scope scope = new Scope(device, name)) {
         FirstLayer firstLayer = new FirstLayer(scope, stack, trajectory, points);
         TrajectoryPass pass = new TrajectoryPass(scope, stack, firstLayer, points, 0);
         AtomicLong done = new AtomicLong();
@@ -49,8 +50,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
               int[] perStep = new int[pass.steps(segment)];
               pass.segment(lane, replica, segment, perLayer, perStep, null);
               tallies[replica].add(pass.from(segment), perLayer, perStep);
-              progress.report(
-                  "transitions of " + architecture.title(), done.incrementAndGet(), tasks);
+              progress.report(name, done.incrementAndGet(), tasks);
             });
       }
     }

@@ -24,9 +24,9 @@ public final class DeviceExamples implements AutoCloseable {
     ImageShape shape = images.shape();
     this.inputs = scope.matrix(images.count(), shape.size());
     this.labels = scope.ints(images.count());
-    device.upload(images.labels(), 0, labels, 0, images.count());
     int chunk = Math.max(1, Math.min(images.count(), CHUNK_BYTES / shape.size()));
-    try (Scope temporary = new Scope(device)) {
+    try (Scope temporary = new Scope(device, "upload examples")) {
+      device.upload(images.labels(), 0, labels, 0, images.count());
       DeviceArray pixels = temporary.allocate(ElementType.UINT8, (long) chunk * shape.size());
       DeviceArray inOrder = temporary.ints(chunk);
       device.upload(IntStream.range(0, chunk).toArray(), 0, inOrder, 0, chunk);

@@ -42,7 +42,7 @@ public record Evaluation(double accuracy, double crossEntropy) {
     int replicas = chosen.length;
     int tile = ForwardBuffers.tileRows(device, 2L * architecture.widest(), n);
     int tiles = (n + tile - 1) / tile;
-    try (Scope scope = new Scope(device)) {
+    try (Scope scope = new Scope(device, "evaluate " + architecture.title())) {
       Matrix losses = Matrix.stacked(scope.floats((long) replicas * n), 0, replicas, n, 1);
       Matrix hits = Matrix.stacked(scope.floats((long) replicas * n), 0, replicas, n, 1);
       ForwardBuffers[] lanes =

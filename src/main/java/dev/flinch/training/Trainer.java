@@ -40,6 +40,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingSettings settings;
   private final List<ReplicaSettings> replicas;
   private final Architecture architecture;
+  private final String name;
   private final int count;
   private final int batchSize;
   private final int rowsPerTask;
@@ -101,6 +102,7 @@ public final class Trainer implements AutoCloseable {
     this.settings = settings;
     this.replicas = List.copyOf(replicas);
     this.architecture = stack.architecture();
+    this.name = "train " + architecture.title();
     this.count = examples.count();
     this.batchSize = Math.min(settings.batchSize(), count);
     this.rowsPerTask =
@@ -236,6 +238,13 @@ public final class Trainer implements AutoCloseable {
 
   /** Takes one step with every replica that is still running. */
   public void step() {
+    Device.Range range = device.range(name);
+    try (range) {
+      takeStep();
+    }
+  }
+
+  private void takeStep() {
     int[] active = active();
     int epoch = (int) (step / stepsPerEpoch);
     int stepOfEpoch = (int) (step % stepsPerEpoch);

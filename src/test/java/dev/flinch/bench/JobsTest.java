@@ -37,6 +37,24 @@ class JobsTest {
     new EpochJob(11, 3, 30).check(cpu, BenchData.find(folder));
   }
 
+  /**
+   * 196 steps of 128 networks of 878,800 weights and 3,800 hidden units, batches of 50,000 images.
+   */
+  @Test
+  void anEpochMovesWeightsUnitsAndImages() {
+    double weights = 196.0 * 20 * 878_800;
+    double images = 50_000.0 * (24 * 3_800 + 8 * 784);
+    assertEquals(128 * (weights + images), new EpochJob(128, 20, 200).bytes());
+  }
+
+  @Test
+  void passesOnChipMoveWhatTheyStartFromAndTheirResults() {
+    assertEquals(4.0 * 18 * 200 * 200, new TransitionsJob().bytes());
+    assertEquals(
+        10_000.0 * (4 * 200 + 8) + 4 * (18 * 200 * 200 + 200 * 10),
+        new JacobianJob(20, 200).bytes());
+  }
+
   @Test
   void stacksForCardsRunOnACpuOnlyWhenAskedFor() throws Exception {
     assertFalse(new EpochJob(128, 20, 200).runsUnasked(cpu));

@@ -1,20 +1,17 @@
 package dev.flinch.device.cuda;
 
 import dev.flinch.device.cuda.driver.Natives;
-import java.io.File;
+import dev.flinch.device.cuda.driver.SystemLibraries;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
@@ -38,8 +35,6 @@ record CublasLibrary(int major, String missing) {
   private static final String BINDING = "JCublas2";
   private static final String SONAME = "libcublas.so.";
   private static final List<Integer> MAJORS = List.of(12, 13);
-  private static final Path LOADER_CACHE = Path.of("/etc/ld.so.cache");
-  private static final Path TOOLKITS = Path.of("/usr/local");
 
   /** The ELF hash of libcublas.so.12, by which symbols name the version they want. */
   private static final int HASH_12 = 0x0ef62132;
@@ -63,7 +58,9 @@ record CublasLibrary(int major, String missing) {
     List<String> failures = new ArrayList<>();
     for (int major : MAJORS) {
       Optional<Path> file =
-          asked == null ? find(major) : Optional.of(Path.of(asked)).filter(f -> isOf(f, major));
+          asked == null
+              ? SystemLibraries.find(SONAME + major)
+              : Optional.of(Path.of(asked)).filter(f -> isOf(f, major));
       if (file.isPresent()) {
         try {
           loadWithItsParts(file.get().toAbsolutePath());
@@ -90,37 +87,6 @@ record CublasLibrary(int major, String missing) {
 
   private static boolean isOf(Path file, int major) {
     return file.getFileName().toString().startsWith(SONAME + major) && Files.exists(file);
-  }
-
-  /** Where the system's loader would find it, and where CUDA's toolkits are installed. */
-  private static Optional<Path> find(int major) {
-    String name = SONAME + major;
-    List<Path> candidates = new ArrayList<>();
-    for (String folder :
-        Optional.ofNullable(System.getenv("LD_LIBRARY_PATH"))
-            .orElse("")
-            .split(File.pathSeparator)) {
-      if (!folder.isEmpty()) {
-        candidates.add(Path.of(folder, name));
-      }
-    }
-    try {
-      if (Files.exists(LOADER_CACHE)) {
-        String cache = Files.readString(LOADER_CACHE, StandardCharsets.ISO_8859_1);
-        Matcher path = Pattern.compile("\0(/[^\0]*/" + Pattern.quote(name) + ")\0").matcher(cache);
-        while (path.find()) {
-          candidates.add(Path.of(path.group(1)));
-        }
-      }
-      if (Files.isDirectory(TOOLKITS)) {
-        try (DirectoryStream<Path> toolkits = Files.newDirectoryStream(TOOLKITS, "cuda*")) {
-          toolkits.forEach(toolkit -> candidates.add(toolkit.resolve("lib64").resolve(name)));
-        }
-      }
-    } catch (IOException e) {
-      // What cannot be read is no place to find a library in.
-    }
-    return candidates.stream().filter(Files::exists).findFirst();
   }
 
   /** The binding is satisfied by libraries that are loaded, wherever they come from. */

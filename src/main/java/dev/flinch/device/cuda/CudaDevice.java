@@ -133,6 +133,24 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public double seconds(Runnable work) {
+    driver.bind();
+    try (Driver.Event before = driver.event();
+        Driver.Event after = driver.event()) {
+      driver.record(compute, before);
+      work.run();
+      driver.record(compute, after);
+      waiting.until(after);
+      return driver.milliseconds(before, after) / 1e3;
+    }
+  }
+
+  @Override
+  public Range range(String name) {
+    return driver.range(name);
+  }
+
+  @Override
   public Repetition repetition(int tasks, Task body) {
     return new CapturedTasks(tasks, body);
   }

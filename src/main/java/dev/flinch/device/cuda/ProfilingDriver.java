@@ -1,5 +1,6 @@
 package dev.flinch.device.cuda;
 
+import dev.flinch.device.Device;
 import dev.flinch.device.cuda.driver.Card;
 import dev.flinch.device.cuda.driver.Driver;
 import dev.flinch.device.cuda.driver.Geometry;
@@ -269,6 +270,11 @@ public final class ProfilingDriver implements Driver {
   @Override
   public synchronized void await(Stream stream, Event event) {
     give(stream, () -> driver.await(stream, event));
+  }
+
+  @Override
+  public Device.Range range(String name) {
+    return driver.range(name);
   }
 
   @Override

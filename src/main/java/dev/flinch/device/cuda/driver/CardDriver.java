@@ -1,5 +1,6 @@
 package dev.flinch.device.cuda.driver;
 
+import dev.flinch.device.Device;
 import dev.flinch.device.OutOfDeviceMemoryException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -411,6 +412,11 @@ public final class CardDriver implements Driver {
               null);
     }
     check(code, "cuLaunchKernel", "launch %s as %s", own.name, geometry);
+  }
+
+  @Override
+  public Device.Range range(String name) {
+    return Nvtx.range(name);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.flinch.device.cuda.driver;
 
+import dev.flinch.device.Device;
 import java.nio.ByteBuffer;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -128,6 +129,11 @@ public interface Driver extends AutoCloseable {
    *     integers, {@link Integer}, {@link Float}, {@link Double}
    */
   void launch(Stream stream, Kernel kernel, Geometry geometry, Object... arguments);
+
+  /** As {@link Device#range}; only a card has profilers that show ranges. */
+  default Device.Range range(String name) {
+    return () -> {};
+  }
 
   /** Says what the next launch is for; only a driver that observes launches listens. */
   default void announce(Work work) {}

@@ -10,9 +10,10 @@ import java.util.Optional;
 import jcuda.JCudaVersion;
 
 /**
- * JCuda's native libraries, which come in jars. Left alone, JCuda unpacks them to the machine's
- * temporary folder under a fixed name and takes whatever stands there already; here they are
- * unpacked to a folder of this user's, where {@code java.library.path} has Java look first.
+ * The native libraries of JCuda and JNA, which come in jars. Left alone, they are unpacked to the
+ * machine's temporary folder, JCuda's under a fixed name that takes whatever stands there already;
+ * here they are unpacked to a folder of this user's, where {@code java.library.path} has Java look
+ * first.
  */
 public final class Natives {
   /** The system property for the folder of all that Flinch can make again. */
@@ -45,10 +46,14 @@ public final class Natives {
   public static void unpack(String library) throws IOException {
     Optional<Path> folder = folder();
     if (folder.isPresent()) {
-      Path file = folder.get().resolve(fileName(library));
-      if (!Files.exists(file)) {
-        replace(file, packed(library));
-      }
+      unpack(resource(library), folder.get().resolve(fileName(library)));
+    }
+  }
+
+  /** Unpacks a resource of a jar to a file that is not there yet. */
+  static void unpack(String resource, Path file) throws IOException {
+    if (!Files.exists(file)) {
+      replace(file, packedAs(resource));
     }
   }
 
@@ -63,9 +68,17 @@ public final class Natives {
    * @throws IOException if there is none for this platform
    */
   public static byte[] packed(String library) throws IOException {
-    try (InputStream in = Natives.class.getResourceAsStream("/lib/" + fileName(library))) {
+    return packedAs(resource(library));
+  }
+
+  private static String resource(String library) {
+    return "/lib/" + fileName(library);
+  }
+
+  private static byte[] packedAs(String resource) throws IOException {
+    try (InputStream in = Natives.class.getResourceAsStream(resource)) {
       if (in == null) {
-        throw new IOException("there is no " + fileName(library) + " on the class path");
+        throw new IOException("there is no " + resource + " on the class path");
       }
       return in.readAllBytes();
     }
