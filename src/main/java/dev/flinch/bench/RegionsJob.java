@@ -35,6 +35,20 @@ final class RegionsJob implements Job {
     return RegionMap.flop(architecture, SIZE, layers);
   }
 
+  /**
+   * The composed pass, in tiles of 32 × 32 pixels with a row and a column of neighbours: each point
+   * is written once, read and written by every hidden layer's activation, and in the last one read
+   * for either knot's hash, copied, and read and written by the activation downwards too; then its
+   * hash twice over with its making and its fetching, and a count a pass.
+   */
+  @Override
+  public double bytes() {
+    double points = Math.pow(SIZE / 32.0 * 33, 2);
+    int hidden = architecture.depth() - 1;
+    double rows = 1 + 2 * hidden + 2 + 2 + 2;
+    return points * (4.0 * architecture.rows(0) * rows + 8 * (2 * 2 + 2) + 4 * (hidden + 1));
+  }
+
   private static Plane plane(BenchData data) {
     LabelledImages images = data.test();
     return Plane.through(images.normalised(0), images.normalised(1), images.normalised(2));
@@ -91,7 +105,7 @@ final class RegionsJob implements Job {
     return new Run() {
       @Override
       public double time(Progress progress) {
-        return Job.seconds(device, () -> RegionMap.of(stack, plane, SIZE, layers, progress));
+        return device.seconds(() -> RegionMap.of(stack, plane, SIZE, layers, progress));
       }
 
       @Override

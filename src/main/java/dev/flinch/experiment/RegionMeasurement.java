@@ -137,15 +137,16 @@ public final class RegionMeasurement {
     stacked.add(network);
     List<OfNetwork> networks = new ArrayList<>();
     try (NetworkStack stack = new NetworkStack(device, stacked)) {
+      // The exact ones first: there may turn out to be too many.
+      PlaneRegions[] exact = new PlaneRegions[stacked.size()];
+      for (int r = 0; r < exact.length && view.exact(); r++) {
+        exact[r] = PlaneRegions.of(stack, r, plane.plane(), layers, MOST_EXACT, progress);
+      }
       RegionMap[] maps = RegionMap.of(stack, plane.plane(), view.size(), layers, progress);
       for (int r = 0; r < maps.length; r++) {
-        PlaneRegions exact =
-            view.exact()
-                ? PlaneRegions.of(stack, r, plane.plane(), layers, MOST_EXACT, progress)
-                : null;
         String caption =
             before.isEmpty() ? "Trained" : r == 0 ? "Before training" : "After training";
-        networks.add(new OfNetwork(caption, maps[r], RegionStatistics.of(maps[r]), exact));
+        networks.add(new OfNetwork(caption, maps[r], RegionStatistics.of(maps[r]), exact[r]));
       }
     }
     RegionResult result =
