@@ -15,6 +15,7 @@ GOALS = {
     "jacobian-10k-20x200": (1.3, 0.8),
     "jacobian-10k-3x1000": (1.1, 0.8),
     "jacobian-trajectory-2^20-20x200": None,
+    "regions-1024-15x300": None,
     "epoch-20x200": (1.6, None),
     "epoch-3x1000": (1.3, None),
     "epoch-8x5x100": (2.5, None),

@@ -41,6 +41,7 @@ GEMM_FLOP, GEMM_PRODUCTS = 2 * 8192 * 200 * 200, 100  # one product, products ti
 BATCH, LEARNING_RATE, MOMENTUM = 256, 0.005, 0.9
 # Points per chunk: the fastest powers of two on two Zen 5 cores where threads don't spin (README.md).
 TRANSITION_CHUNK, JACOBIAN_CHUNK = 4096, 512
+REGION_ROWS = 4  # of 1024 pixels: as many points as a chunk of transitions
 NOT_BY_DEFAULT_ON_CPU = ["jacobian-trajectory-2^20-20x200", "epoch-128x20x200"]  # minutes a run, and gigabytes
 # What decides how fast the same PyTorch is on a CPU, so written beside every result.
 SETTINGS = "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_WAIT_POLICY"
@@ -95,12 +96,12 @@ def fan(depth, width):
     return list(zip(units, units[1:]))
 
 
-def network(depth, width):
+def network(depth, width, activation=nn.ReLU):
     layers = []
     for fan_in, fan_out in fan(depth, width):
         linear = nn.Linear(fan_in, fan_out, bias=False)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        layers += [linear, nn.ReLU()]
+        layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -162,6 +163,31 @@ def trajectory_jacobian_norm(model, u, v, points, chunk):
     return total.item() / points
 
 
+@torch.no_grad()
+def regions(model, a, b, c, size, rows):
+    """Codes of the last hidden ReLU6 layer at size × size points of the plane through a, b and c, as a 64-bit hash of
+    each pixel, [size, size], and the number of code changes between neighbouring pixels."""
+    plane = torch.stack([(a + b + c) / 3, (2 * a - b - c) / 3, (b - c) / math.sqrt(3)])
+    centres = (2 * torch.arange(size, device=a.device, dtype=torch.float64) + 1) / size - 1
+    hidden = model[:-2]  # up to the last hidden layer's pre-activations
+    keys = torch.randint(-(2**62), 2**62, (hidden[-1].out_features,), device=a.device)
+    hashes = torch.empty(size, size, dtype=torch.int64, device=a.device)
+    changes = torch.zeros((), dtype=torch.int64, device=a.device)
+    for start in range(0, size, rows):
+        end = min(start + rows, size)
+        # One row more than the chunk, to meet the next one.
+        y, x = torch.meshgrid(-centres[start : end + 1], centres, indexing="ij")
+        s = (y / 2 - math.sqrt(3) / 2 * x) / 0.8
+        t = (x / 2 + math.sqrt(3) / 2 * y) / 0.8
+        points = torch.stack([torch.ones_like(s), s, t], -1).flatten(0, 1).to(a.dtype) @ plane
+        z = hidden(points)
+        codes = ((z > 0).to(torch.int8) + (z > 6)).view(len(y), size, -1)
+        own = codes[: end - start]
+        hashes[start:end] = torch.stack([(row * keys).sum(-1) for row in own])
+        changes += (own[:, 1:] - own[:, :-1]).abs().sum() + (codes[1:] - codes[:-1]).abs().sum()
+    return hashes, changes.item()
+
+
 def momentum(model):
     return torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
 
@@ -215,6 +241,12 @@ def trajectory_jacobian_job(data, device):
     return lambda: trajectory_jacobian_norm(model, u, v, 2**20, JACOBIAN_CHUNK)
 
 
+def regions_job(data, device):
+    model = network(15, 300, nn.ReLU6).to(device)
+    a, b, c = data.test_images[:3].to(device)
+    return lambda: len(regions(model, a, b, c, 1024, REGION_ROWS)[0].unique())
+
+
 def epoch_job(make, replicas=None):
     def job(data, device):
         model = make().to(device)
@@ -236,6 +268,7 @@ JOBS = {  # name: (job, what its value is)
     "jacobian-10k-20x200": (jacobian_job(20, 200), "mean norm"),
     "jacobian-10k-3x1000": (jacobian_job(3, 1000), "mean norm"),
     "jacobian-trajectory-2^20-20x200": (trajectory_jacobian_job, "mean norm"),
+    "regions-1024-15x300": (regions_job, "patterns"),
     "epoch-20x200": (epoch_job(lambda: network(20, 200)), "mean loss"),
     "epoch-3x1000": (epoch_job(lambda: network(3, 1000)), "mean loss"),
     "epoch-8x5x100": (epoch_job(lambda: Ensemble(8, 5, 100), replicas=8), "mean loss"),
@@ -334,6 +367,26 @@ def check(device):
             if isinstance(layer, nn.Linear):
                 expected += ((h > 0) != (h > 0).roll(-1, 0)).sum().item()
     compare("transitions, 20x200", found, expected, 2e-3)
+
+    size = 40
+    model = network(15, 300, nn.ReLU6).to(device)
+    a, b, c = normalise(torch.randn(3, INPUTS)).to(device)
+    hashes, changes = regions(model, a, b, c, size, 7)
+    model.double()
+    codes = torch.empty(size, size, 300, dtype=torch.int64, device=device)
+    with torch.no_grad():
+        for row in range(size):
+            for column in range(size):
+                x, y = (2 * column + 1) / size - 1, 1 - (2 * row + 1) / size
+                s, t = y / 2 - math.sqrt(3) / 2 * x, x / 2 + math.sqrt(3) / 2 * y
+                m, p, q = (a + b + c) / 3, (2 * a - b - c) / 3, (b - c) / math.sqrt(3)
+                h = m.double() + (s * p.double() + t * q.double()) / 0.8
+                z = model[:-2](h)
+                codes[row, column] = (z > 0).long() + (z > 6).long()
+    expected = (codes[1:] - codes[:-1]).abs().sum() + (codes[:, 1:] - codes[:, :-1]).abs().sum()
+    compare("transitions of a region map, 15x300", changes, expected.item(), 2e-3)
+    found, expected = len(hashes.unique()), len(codes.flatten(0, 1).unique(dim=0))
+    compare("patterns of a region map, 15x300", found, expected, 1e-2)
 
     # An odd last batch, momentum carried over, and every replica against a network of its own.
     replicas, examples = 3, 2 * BATCH + 77

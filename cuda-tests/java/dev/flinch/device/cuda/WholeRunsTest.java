@@ -22,8 +22,11 @@ import dev.flinch.reference.RandomNetworks;
 import dev.flinch.sensitivity.Crossings;
 import dev.flinch.sensitivity.ExactTrajectory;
 import dev.flinch.sensitivity.ExactTrajectory.Points;
+import dev.flinch.sensitivity.HiddenLayers;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.sensitivity.PlaneRegions;
+import dev.flinch.sensitivity.RegionMap;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.training.Augmentation;
@@ -35,6 +38,7 @@ import dev.flinch.training.StopRule;
 import dev.flinch.training.Trainer;
 import dev.flinch.training.TrainingSettings;
 import dev.flinch.trajectory.Ellipse;
+import dev.flinch.trajectory.Plane;
 import dev.flinch.trajectory.Trajectory;
 import dev.flinch.trajectory.TranslationLoop;
 import java.lang.reflect.InvocationTargetException;
@@ -345,5 +349,51 @@ class WholeRunsTest {
       return ExactTrajectory.along(
           stack, trajectory, Points.equidistant(trajectory, 301), 5, Progress.NONE);
     }
+  }
+
+  private static Plane plane() {
+    float[] x = RandomNetworks.inputs(9, 3, SHAPE.size());
+    int d = SHAPE.size();
+    return Plane.through(
+        Arrays.copyOf(x, d), Arrays.copyOfRange(x, d, 2 * d), Arrays.copyOfRange(x, 2 * d, 3 * d));
+  }
+
+  private static RegionMap[] maps(Device device, List<Network> networks) {
+    try (NetworkStack stack = new NetworkStack(device, networks)) {
+      HiddenLayers layers = HiddenLayers.all(stack.architecture());
+      return RegionMap.of(stack, plane(), 21, layers, Progress.NONE);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void regionMapsAreTheCpusAtAllButAFewPixels(Activation activation) {
+    List<Network> networks = List.of(network(1, activation, true), network(2, activation, true));
+    RegionMap[] expected = maps(CPU, networks);
+    RegionMap[] actual = maps(CUDA, networks);
+    for (int r = 0; r < networks.size(); r++) {
+      long[] hashes = expected[r].hashes();
+      long[] found = actual[r].hashes();
+      long different = IntStream.range(0, hashes.length).filter(i -> hashes[i] != found[i]).count();
+      // Nobody's centre is on a boundary; one pixel for chance.
+      assertTrue(different <= 1, "%s: %d pixels differ".formatted(activation, different));
+      double total = Arrays.stream(expected[r].transitions()).sum();
+      assertTrue(total > 20, "too few transitions to tell: " + total);
+      assertEquals(total, Arrays.stream(actual[r].transitions()).sum(), 2 + 0.002 * total);
+    }
+  }
+
+  @Test
+  void exactRegionsAreTheCpus() {
+    Network network = network(3, Activation.RELU6, true);
+    HiddenLayers layers = HiddenLayers.last(network.architecture());
+    List<PlaneRegions> regions = new ArrayList<>();
+    for (Device device : List.of(CPU, CUDA)) {
+      try (NetworkStack stack = new NetworkStack(device, List.of(network))) {
+        regions.add(PlaneRegions.of(stack, 0, plane(), layers, 100_000, Progress.NONE));
+      }
+    }
+    assertTrue(regions.get(0).polygons().size() > 20);
+    assertArrayEquals(regions.get(0).hashes(), regions.get(1).hashes());
   }
 }

@@ -43,6 +43,7 @@ public record Benchmark(
           ExactJob.translations(),
           new JacobianJob(20, 200),
           new JacobianJob(3, 1000),
+          new RegionsJob(),
           new EpochJob(1, 20, 200),
           new EpochJob(1, 3, 1000),
           new EpochJob(8, 5, 100),

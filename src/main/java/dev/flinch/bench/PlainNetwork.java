@@ -1,7 +1,9 @@
 package dev.flinch.bench;
 
 import dev.flinch.device.Activation;
+import dev.flinch.device.PatternHash;
 import dev.flinch.network.Network;
+import java.util.Arrays;
 
 /**
  * A bias-free network in double precision by plain loops, straight from the definitions: what
@@ -55,17 +57,36 @@ final class PlainNetwork {
     return h;
   }
 
-  /** ‖c(x) − c(y)‖₁. */
-  long transitions(double[] x, double[] y) {
-    double[][] a = preActivations(x);
-    double[][] b = preActivations(y);
+  /** The codes of all hidden units, layer by layer. */
+  int[] pattern(double[] x) {
+    double[][] z = preActivations(x);
+    return Arrays.stream(z, 0, z.length - 1)
+        .flatMapToDouble(Arrays::stream)
+        .mapToInt(activation::code)
+        .toArray();
+  }
+
+  /** A pattern's {@link PatternHash}. */
+  static long hash(int[] pattern) {
+    long hash = 0;
+    for (int unit = 0; unit < pattern.length; unit++) {
+      hash += pattern[unit] * PatternHash.key(unit);
+    }
+    return hash;
+  }
+
+  /** ‖a − b‖₁ of two patterns. */
+  static long transitions(int[] a, int[] b) {
     long sum = 0;
-    for (int l = 0; l < weights.length - 1; l++) {
-      for (int i = 0; i < a[l].length; i++) {
-        sum += Math.abs(activation.code(a[l][i]) - activation.code(b[l][i]));
-      }
+    for (int i = 0; i < a.length; i++) {
+      sum += Math.abs(a[i] - b[i]);
     }
     return sum;
+  }
+
+  /** ‖c(x) − c(y)‖₁. */
+  long transitions(double[] x, double[] y) {
+    return transitions(pattern(x), pattern(y));
   }
 
   private static double[] softmax(double[] logits) {

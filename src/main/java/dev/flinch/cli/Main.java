@@ -40,6 +40,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       RunCommand.class,
       MeasureCommand.class,
       TrajectoryCommand.class,
+      RegionsCommand.class,
       DataCommand.class,
       DoctorCommand.class,
       BenchCommand.class,

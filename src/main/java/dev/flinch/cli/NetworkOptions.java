@@ -33,6 +33,16 @@ final class NetworkOptions {
     return NetworkFile.read(weights, Optional.ofNullable(activation), Optional.ofNullable(network));
   }
 
+  /** The file. */
+  Path path() {
+    return weights;
+  }
+
+  /** The network's id, where one was named. */
+  Optional<String> id() {
+    return Optional.ofNullable(network);
+  }
+
   /** The file, and the network in it where one was named. */
   String title() {
     return weights.getFileName() + (network == null ? "" : " " + network);

@@ -44,6 +44,19 @@ final class OutputFile {
     }
   }
 
+  /**
+   * The same for a drawing.
+   *
+   * @throws RequestException also if its name does not end in .svg or .png
+   */
+  static OutputFile drawing(String option, Path path) {
+    if (!path.toString().matches("(?i).*\\.(svg|png)")) {
+      throw new RequestException(
+          "%s %s: expected a name that ends in .svg or .png".formatted(option, path));
+    }
+    return new OutputFile(option, path);
+  }
+
   /** A name beside the one asked for, hidden, with its ending. */
   private Path part() {
     long process = ProcessHandle.current().pid();

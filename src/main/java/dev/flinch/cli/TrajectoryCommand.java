@@ -139,8 +139,9 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
 
   @Override
   TrajectoryMeasurement work(Progress progress) throws IOException {
-    OutputFile drawing = figure == null ? null : drawing("--figure", figure);
-    OutputFile compared = compareFigure == null ? null : drawing("--compare-figure", compareFigure);
+    OutputFile drawing = figure == null ? null : OutputFile.drawing("--figure", figure);
+    OutputFile compared =
+        compareFigure == null ? null : OutputFile.drawing("--compare-figure", compareFigure);
     OutputFile list = crossings == null ? null : new OutputFile("--crossings", crossings);
     Method method = exact ? Method.EXACT : points == null ? Method.AUTO : Method.SAMPLED;
     if (compareFigure != null && !compare) {
@@ -179,14 +180,6 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       compared.write(result.comparisonFigure(network.title())::write);
     }
     return result;
-  }
-
-  private static OutputFile drawing(String option, Path path) {
-    if (!path.toString().matches("(?i).*\\.(svg|png)")) {
-      throw new RequestException(
-          "%s %s: expected a name that ends in .svg or .png".formatted(option, path));
-    }
-    return new OutputFile(option, path);
   }
 
   @Override

@@ -20,6 +20,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -183,6 +184,22 @@ final class RunFolder implements AutoCloseable {
 
   private static String shown(JsonNode value) {
     return value.isMissingNode() ? "not there" : value.toString();
+  }
+
+  /**
+   * The configuration of the run whose weights a file holds, if it is the file of a run folder.
+   *
+   * @throws RequestException if the folder's configuration is damaged
+   */
+  static Optional<Configuration> configurationOf(Path weights) {
+    Path folder = weights.toAbsolutePath().getParent();
+    boolean ofRun =
+        weights.getFileName().toString().equals(WEIGHTS)
+            && Files.isRegularFile(folder.resolve(CONFIG))
+            && Files.isRegularFile(folder.resolve(PROVENANCE));
+    return ofRun
+        ? Optional.of(Configurations.load(folder.resolve(CONFIG), List.of()))
+        : Optional.empty();
   }
 
   /** The results that a finished run left. */

@@ -24,14 +24,29 @@ public final class Figure {
   /** What an SVG's reader tries in turn; Java's logical name means nothing to it. */
   private static final String FONTS = "Helvetica, Arial, DejaVu Sans, sans-serif";
 
-  private final JFreeChart chart;
+  /** Draws a figure in units of which PNG images have two pixels each. */
+  @FunctionalInterface
+  interface Drawing {
+    void draw(Graphics2D graphics);
+  }
+
+  private final Drawing drawing;
   private final int width;
   private final int height;
+  private final int decimals;
 
   Figure(JFreeChart chart, int width, int height) {
-    this.chart = chart;
+    this(graphics -> chart.draw(graphics, new Rectangle(width, height)), width, height, 2);
+  }
+
+  /**
+   * @param decimals of lengths in an SVG
+   */
+  Figure(Drawing drawing, int width, int height, int decimals) {
+    this.drawing = drawing;
     this.width = width;
     this.height = height;
+    this.decimals = decimals;
   }
 
   /**
@@ -61,14 +76,11 @@ public final class Figure {
     // Its own prefix is the time of day, and bytes would differ from run to run.
     graphics.setDefsKeyPrefix("figure");
     graphics.setFontFunction(family -> FONTS);
-    graphics.setGeomDoubleConverter(Figure::hundredths);
-    chart.draw(graphics, new Rectangle(width, height));
+    double unit = Math.pow(10, decimals);
+    graphics.setGeomDoubleConverter(length -> String.valueOf(Math.round(length * unit) / unit));
+    drawing.draw(graphics);
     ViewBox all = new ViewBox(0, 0, width, height);
     return graphics.getSVGElement(null, true, all, null, null) + "\n";
-  }
-
-  private static String hundredths(double length) {
-    return String.valueOf(Math.round(length * 100) / 100.0);
   }
 
   /** This figure as a PNG image, two pixels to a unit. */
@@ -84,7 +96,7 @@ public final class Figure {
         RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
     graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
     graphics.scale(PIXELS_PER_UNIT, PIXELS_PER_UNIT);
-    chart.draw(graphics, new Rectangle(width, height));
+    drawing.draw(graphics);
     graphics.dispose();
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try {

@@ -44,8 +44,8 @@ final class Style {
           new Color(0x56, 0xB4, 0xE9));
 
   static final Font TEXT = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
-  private static final Font SMALL = TEXT.deriveFont(12f);
-  private static final Font TITLE = new Font(Font.SANS_SERIF, Font.BOLD, 16);
+  static final Font SMALL = TEXT.deriveFont(12f);
+  static final Font TITLE = new Font(Font.SANS_SERIF, Font.BOLD, 16);
 
   private static final int OUTLINES = 7;
 

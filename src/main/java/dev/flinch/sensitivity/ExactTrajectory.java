@@ -301,15 +301,31 @@ public record ExactTrajectory(
       long perRegion = norms ? 8 * (3 * classes + classes * classes) : 12;
       int capacity =
           (int) Math.max(4, Math.min(MOST_CROSSINGS, bytes / some.length / perRegion - 1));
-      try (Scope own = new Scope(device)) {
-        Trace trace = Trace.of(own, networks, some.length, capacity, norms);
-        Matrix first = firstLayers(lane, own, some);
-        boolean resumed = false;
-        do {
-          step(lane, some, first, trace, resumed);
-          resumed = true;
-        } while (Arrays.stream(some).anyMatch(path -> !path.arrived()));
+      int[] codes = null;
+      for (Path[] rest = some; rest.length > 0; ) {
+        try (Scope own = new Scope(device)) {
+          Trace trace = Trace.of(own, networks, rest.length, capacity, norms);
+          if (codes != null) {
+            device.upload(codes, 0, trace.codes(), 0, codes.length);
+          }
+          step(lane, rest, firstLayers(lane, own, rest), trace, codes != null);
+          Path[] going = Arrays.stream(rest).filter(path -> !path.arrived()).toArray(Path[]::new);
+          codes = codesOf(going, rest, trace);
+          rest = going;
+        }
       }
+    }
+
+    /** Where paths are that had no room to go on, in their order. */
+    private int[] codesOf(Path[] going, Path[] all, Trace trace) {
+      int units = networks.hiddenUnits();
+      int[] codes = new int[Math.multiplyExact(going.length, units)];
+      for (int i = 0, g = 0; g < going.length; i++) {
+        if (all[i] == going[g]) {
+          device.download(trace.codes(), (long) i * units, codes, g++ * units, units);
+        }
+      }
+      return codes;
     }
 
     /** c₀, c₁ and c₂ of first-layer pre-activations, three rows a path. */
@@ -363,12 +379,18 @@ public record ExactTrajectory(
       device.download(trace.reached(), 0, reached, 0, count);
       device.download(trace.hashes(), 0, hashes, 0, hashes.length);
       device.download(trace.drift(), 0, drift, 0, count);
+      double[] parameters = new double[Math.multiplyExact(count, capacity)];
+      int[] packed = new int[parameters.length];
+      device.download(trace.parameters(), 0, parameters, 0, parameters.length);
+      device.download(trace.crossings(), 0, packed, 0, packed.length);
       for (int i = 0; i < count; i++) {
-        double[] parameters = new double[counts[i]];
-        int[] packed = new int[counts[i]];
-        device.download(trace.parameters(), (long) i * capacity, parameters, 0, counts[i]);
-        device.download(trace.crossings(), (long) i * capacity, packed, 0, counts[i]);
-        some[i].append(parameters, packed, reached[i], hashes[2 * i], hashes[2 * i + 1]);
+        int own = i * capacity;
+        some[i].append(
+            Arrays.copyOfRange(parameters, own, own + counts[i]),
+            Arrays.copyOfRange(packed, own, own + counts[i]),
+            reached[i],
+            hashes[2 * i],
+            hashes[2 * i + 1]);
         some[i].drift = Math.max(some[i].drift, drift[i]);
       }
       if (trace.grams() != null) {

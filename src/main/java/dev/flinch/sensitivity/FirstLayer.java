@@ -27,11 +27,21 @@ final class FirstLayer {
   FirstLayer(Scope scope, NetworkStack stack, Trajectory trajectory, long points) {
     this.trajectory = trajectory;
     this.points = points;
-    this.images = new Matrix[stack.replicas()];
+    this.images = images(scope, stack, trajectory.vectors());
+  }
+
+  /**
+   * The products of the first layer's weights with vectors, in float64.
+   *
+   * @param scope owns them
+   * @param vectors {@code [vector][d]}
+   * @return a matrix a replica, vectors × units
+   */
+  static Matrix[] images(Scope scope, NetworkStack stack, double[][] vectors) {
+    Matrix[] images = new Matrix[stack.replicas()];
     Device device = stack.device();
     int units = stack.architecture().rows(0);
     int inputs = stack.architecture().inputs();
-    double[][] vectors = trajectory.vectors();
     for (int r = 0; r < images.length; r++) {
       images[r] = Matrix.of(scope.doubles((long) vectors.length * units), 0, vectors.length, units);
     }
@@ -57,6 +67,7 @@ final class FirstLayer {
             lane.gemm(false, all, true, weights, 0, images[r].columns(from, rows));
           });
     }
+    return images;
   }
 
   /**

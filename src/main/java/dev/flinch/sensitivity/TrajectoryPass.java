@@ -91,10 +91,7 @@ final class TrajectoryPass {
 
   /** What one lane works in. */
   private final class Buffers {
-    final Matrix[] references;
-    final Matrix firstReferences;
-    final Matrix wideWeights;
-    final Matrix[] knots;
+    final References references;
     final Matrix logitReferences;
     final Matrix[] pair;
     final DeviceArray perStep;
@@ -102,29 +99,12 @@ final class TrajectoryPass {
 
     Buffers(Scope scope) {
       int widest = architecture.widest();
-      references = new Matrix[] {wide(scope, tiles, widest), wide(scope, tiles, widest)};
-      firstReferences = wide(scope, tiles, architecture.rows(0));
+      references = new References(scope, stack, tiles);
       logitReferences = scope.matrix(tiles, architecture.classes());
-      int largest = 1;
-      knots = new Matrix[hidden];
-      for (int l = 0; l <= hidden; l++) {
-        if (l < hidden) {
-          knots[l] = scope.matrix(3 * tiles, architecture.rows(l));
-        }
-        if (l > 0) {
-          int size = Math.multiplyExact(architecture.rows(l), architecture.columns(l));
-          largest = Math.max(largest, size);
-        }
-      }
-      wideWeights = wide(scope, 1, largest);
       int rows = fused != null ? 0 : tile + 1;
       pair = new Matrix[] {scope.matrix(rows, widest), scope.matrix(rows, widest)};
       perStep = scope.ints(fused != null ? segmentPoints() : tile);
       perLayer = scope.longs(hidden);
-    }
-
-    private Matrix wide(Scope scope, int rows, int columns) {
-      return Matrix.of(scope.doubles((long) rows * columns), 0, rows, columns);
     }
   }
 
@@ -185,7 +165,7 @@ final class TrajectoryPass {
     Arrays.setAll(weights, l -> weights(l + 1, replica));
     int rows = (steps + tile - 1) / tile;
     Matrix[] knots = new Matrix[hidden];
-    Arrays.setAll(knots, l -> b.knots[l].rows(0, 3 * rows));
+    Arrays.setAll(knots, l -> b.references.knots(l, rows));
     device.upload(new long[hidden], 0, b.perLayer, 0, hidden);
     fused.trajectory(
         lane,
@@ -238,30 +218,16 @@ final class TrajectoryPass {
   /** The reference points of a segment through the network in float64. */
   private void references(
       Lane lane, int replica, long from, int tiles, Buffers b, boolean withLogits) {
-    Matrix raw = b.firstReferences.rows(0, tiles);
-    Matrix z = Matrix.of(b.references[0].data(), 0, tiles, architecture.rows(0));
-    for (Matrix reference : new Matrix[] {raw, z}) {
-      if (plain) {
-        firstLayer.combine(lane, replica, 1, new int[tiles], new double[tiles], reference);
-      } else {
-        firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, reference);
-      }
+    Matrix first = b.references.first(tiles);
+    if (plain) {
+      firstLayer.combine(lane, replica, 1, new int[tiles], new double[tiles], first);
+    } else {
+      firstLayer.preactivations(lane, replica, from + tile / 2, tile, null, first);
     }
-    for (int l = 0; l < hidden; l++) {
-      lane.activateReferences(
-          architecture.activation(), z, biases(l, replica), b.knots[l].rows(0, 3 * tiles));
-      if (l + 1 < hidden || withLogits) {
-        int rows = architecture.rows(l + 1);
-        Matrix wide = Matrix.of(b.wideWeights.data(), 0, rows, architecture.columns(l + 1));
-        Matrix next = Matrix.of(b.references[(l + 1) % 2].data(), 0, tiles, rows);
-        lane.widen(weights(l + 1, replica), wide);
-        lane.gemm(false, z, true, wide, 0, next);
-        z = next;
-      }
-    }
+    Matrix h = b.references.through(lane, replica, tiles, hidden, (layer, z) -> {});
     if (withLogits) {
       Matrix logits = b.logitReferences.rows(0, tiles);
-      lane.narrow(z, logits);
+      lane.narrow(b.references.next(lane, replica, hidden, h), logits);
       if (biases(hidden, replica) != null) {
         lane.addBias(logits, biases(hidden, replica));
       }
@@ -285,7 +251,7 @@ final class TrajectoryPass {
     int firstStep = tileOfSegment * tile;
     // One point more than steps: the last step's end.
     Matrix z = Matrix.padded(b.pair[0].data(), steps + 1, architecture.rows(0));
-    Matrix reference = b.firstReferences.rows(tileOfSegment, 1);
+    Matrix reference = b.references.first(tileOfSegment + 1).rows(tileOfSegment, 1);
     firstLayer.preactivations(lane, replica, segmentFrom + firstStep, 1, reference, z);
     for (int l = 0; l < hidden; l++) {
       if (l > 0) {
@@ -293,7 +259,7 @@ final class TrajectoryPass {
         lane.gemm(false, z, true, weights(l, replica), 0, next);
         z = next;
       }
-      Matrix knots = b.knots[l].rows(3 * tileOfSegment, 3);
+      Matrix knots = b.references.knotsOf(l, tileOfSegment);
       lane.activateDifferences(architecture.activation(), z, knots, b.perStep, 0);
       int[] counts = new int[steps];
       stack.device().download(b.perStep, 0, counts, 0, steps);

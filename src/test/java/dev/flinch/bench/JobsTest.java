@@ -28,6 +28,11 @@ class JobsTest {
   }
 
   @Test
+  void regionMapsPassTheirCheck() {
+    new RegionsJob().check(cpu, BenchData.find(folder));
+  }
+
+  @Test
   void ofManyReplicasAFewAreCheckedTheLastIncluded() {
     new EpochJob(11, 3, 30).check(cpu, BenchData.find(folder));
   }
@@ -43,11 +48,13 @@ class JobsTest {
   }
 
   @Test
-  void passesOnChipMoveWhatTheyStartFromAndTheirResults() {
+  void passesMoveWhatTheirOperationsReadAndWrite() {
     assertEquals(4.0 * 18 * 200 * 200, new TransitionsJob().bytes());
     assertEquals(
         10_000.0 * (4 * 200 + 8) + 4 * (18 * 200 * 200 + 200 * 10),
         new JacobianJob(20, 200).bytes());
+    // 35 rows of 300, six hashes and fifteen counts a point, 33² points a tile.
+    assertEquals(1024.0 * 1089 * (35 * 1200 + 48 + 60), new RegionsJob().bytes());
   }
 
   @Test

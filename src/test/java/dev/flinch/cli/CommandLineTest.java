@@ -90,6 +90,7 @@ class CommandLineTest {
         "run",
         "measure",
         "trajectory",
+        "regions",
         "data",
         "data list",
         "data fetch",
@@ -339,6 +340,119 @@ class CommandLineTest {
             "accuracy,loss");
     assertTrue(some.get("accuracy").isNumber());
     assertFalse(some.hasNonNull("jacobianNorm"));
+  }
+
+  @Test
+  void regionsAreMappedAsPixelsAndExactly() throws IOException {
+    Path figure = folder.resolve("maps.png");
+    Path exact = folder.resolve("exact.svg");
+    JsonNode result =
+        json(
+            "regions",
+            weights(784, 12, 8, 10),
+            "--dataset",
+            "glyphs",
+            "--anchors",
+            "0,1,2",
+            "--size",
+            "40",
+            "--layer",
+            "all",
+            "--figure",
+            figure.toString(),
+            "--exact",
+            exact.toString(),
+            "--device",
+            "cpu");
+    assertEquals(40, result.get("size").asInt());
+    assertEquals(1, result.get("firstLayer").asInt());
+    assertEquals(2, result.get("lastLayer").asInt());
+    JsonNode after = result.get("after");
+    assertTrue(after.get("regions").asInt() > 1, result::toString);
+    assertEquals(1600.0 / after.get("regions").asInt(), after.get("meanRegionPixels").asDouble());
+    assertEquals(3, after.get("anchorDensities").size());
+    assertTrue(after.get("restDensity").asDouble() > 0, result::toString);
+    // A pattern of all layers is one polygon, so pixels cannot see more patterns than there are.
+    assertTrue(
+        after.get("patterns").asInt() <= after.get("linearRegions").asInt(), result::toString);
+    assertFalse(result.has("before"), result::toString);
+    assertTrue(Files.size(figure) > 1000);
+    assertTrue(Files.readString(exact).contains("knots of all 2 hidden layers"));
+  }
+
+  @Test
+  void aRunFoldersNetworksAreMappedBeforeTrainingToo() throws IOException {
+    Path run = folder.resolve("run");
+    Outcome trained =
+        flinch(
+            "run",
+            "configs/tiny.json",
+            "--set",
+            "networks.seeds=[3,4]",
+            "--set",
+            "networks.initScales=[1.5]",
+            "--out",
+            run.toString(),
+            "--device",
+            "cpu");
+    assertEquals(0, trained.code(), trained.err());
+    String file = run.resolve("weights.safetensors").toString();
+    String[] asked = {
+      "regions",
+      file,
+      "--network",
+      "3x20-true-s4",
+      "--dataset",
+      "glyphs",
+      "--anchors=0,1,2",
+      "--size=32",
+      "--device=cpu"
+    };
+    JsonNode automatic = json(asked);
+    // What the run began with, from the definition of initial weights.
+    Path initial = folder.resolve("initial.safetensors");
+    Architecture architecture = Architecture.uniform(784, 3, 20, 10, Activation.RELU);
+    NetworkFile.write(initial, Map.of("i", Network.initial(architecture, 4, 1.5)), Map.of());
+    JsonNode named = json(with(asked, "--before", initial.toString()));
+    assertEquals(named.get("before"), automatic.get("before"));
+    assertEquals(named.get("after"), automatic.get("after"));
+    assertEquals(automatic.get("before"), json(with(asked, "--before=initial")).get("before"));
+    assertFalse(json(with(asked, "--before=none")).has("before"));
+    Path other = folder.resolve("other.safetensors");
+    Architecture wider = Architecture.uniform(784, 3, 21, 10, Activation.RELU);
+    NetworkFile.write(other, Map.of("i", Network.initial(wider, 4, 1)), Map.of());
+    assertRefused(flinch(with(asked, "--before", other.toString())), "3×20 ReLU", "3×21 ReLU");
+  }
+
+  private static String[] with(String[] asked, String... more) {
+    return Stream.concat(Stream.of(asked), Stream.of(more)).toArray(String[]::new);
+  }
+
+  @Test
+  void impossibleRegionsAreRefusedBeforeAnyWork() {
+    String net = weights(784, 12, 8, 10);
+    String[] asked = {"regions", net, "--dataset", "glyphs", "--device=cpu"};
+    assertRefused(flinch(asked), "--anchors");
+    assertRefused(flinch(with(asked, "--anchors=1,2")), "three", "[1, 2]");
+    assertRefused(flinch(with(asked, "--anchors=1,2,2")), "same image");
+    assertRefused(flinch(with(asked, "--anchors=1,2,-5")), "-5");
+    String[] anchored = with(asked, "--anchors=0,1,2");
+    assertRefused(flinch(with(anchored, "--size=15")), "16", "15");
+    assertRefused(flinch(with(anchored, "--size=9000")), "8192", "9000");
+    for (String layer : List.of("0", "3", "first", "-1")) {
+      assertRefused(flinch(with(anchored, "--layer=" + layer)), "1 to 2", layer);
+    }
+    assertRefused(flinch(with(anchored, "--figure=f.pdf")), "--figure", ".svg");
+    assertRefused(flinch(with(anchored, "--exact=f.pdf")), "--exact", ".svg");
+    assertRefused(flinch(with(anchored, "--before=initial")), "run folder");
+    assertRefused(flinch(with(anchored, "--before=nowhere.safetensors")), "nowhere");
+    assertRefused(
+        flinch(with(anchored, "--activation=Tanh", "--exact=" + folder.resolve("e.svg"))),
+        "piecewise-linear",
+        "Tanh");
+    assertRefused(
+        flinch("regions", weights(784, 10), "--dataset=glyphs", "--anchors=0,1,2", "--device=cpu"),
+        "no hidden layers");
   }
 
   @Test

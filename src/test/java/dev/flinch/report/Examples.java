@@ -2,6 +2,7 @@ package dev.flinch.report;
 
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
+import java.awt.image.BufferedImage;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.commons.rng.UniformRandomProvider;
@@ -88,5 +89,48 @@ final class Examples {
       }
     }
     return histories;
+  }
+
+  /** A map of stripes and a disc, and the densities of its edges. */
+  static RegionFigure.Pixels pixels(String caption, int size) {
+    long[] hashes = new long[size * size];
+    double[] densities = new double[16];
+    for (int i = 0; i < hashes.length; i++) {
+      int x = i % size;
+      int y = i / size;
+      boolean disc = Math.hypot(x - size / 2.0, y - size / 2.0) < size / 3.0;
+      hashes[i] = (x * 9L / size + (disc ? 100 : 0)) * 0x9E3779B97F4A7C15L;
+    }
+    for (int i = 0; i < densities.length; i++) {
+      densities[i] = 3.5 * i;
+    }
+    return new RegionFigure.Pixels(caption, size, hashes, densities, 4, "density of " + caption);
+  }
+
+  static List<RegionFigure.Anchor> insets() {
+    BufferedImage image = new BufferedImage(28, 28, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 28; i++) {
+      image.setRGB(i, i, 0xFFFFFF);
+    }
+    return List.of(
+        new RegionFigure.Anchor(-0.69, 0.4, "class 0", image),
+        new RegionFigure.Anchor(0.69, 0.4, "class 1", image),
+        new RegionFigure.Anchor(0, -0.8, "class 2", image));
+  }
+
+  /** The square in two triangles. */
+  static RegionFigure.Polygons polygons() {
+    return new RegionFigure.Polygons(
+        "two triangles",
+        List.of(
+            new RegionFigure.Polygon(
+                new double[] {-1, 1, 1},
+                new double[] {-1, -1, 1},
+                new boolean[] {false, false, true},
+                1),
+            new RegionFigure.Polygon(
+                new double[] {-1, 1, -1}, new double[] {-1, 1, 1}, new boolean[3], 2)),
+        2,
+        new long[] {2, 2, 2, 1});
   }
 }

@@ -57,7 +57,27 @@ class FiguresTest {
               "trajectory-hard",
               () -> hardTrajectory(),
               "history",
-              () -> HistoryFigure.of("Training", Examples.histories())));
+              () -> HistoryFigure.of("Training", Examples.histories()),
+              "regions",
+              () ->
+                  RegionFigure.pixels(
+                      "One network",
+                      "s",
+                      List.of(Examples.pixels("after", 64)),
+                      Examples.insets(),
+                      0.1),
+              "regions-two",
+              () ->
+                  RegionFigure.pixels(
+                      "Two networks",
+                      "s",
+                      List.of(Examples.pixels("before", 100), Examples.pixels("after", 1500)),
+                      Examples.insets(),
+                      0.1),
+              "regions-exact",
+              () ->
+                  RegionFigure.exact(
+                      "Exactly", "s", List.of(Examples.polygons()), Examples.insets())));
 
   /** Zeros, a single network, a constant, values that are not finite, no Jacobian norms. */
   private static Figure hardTrajectory() {
@@ -73,7 +93,18 @@ class FiguresTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gap", "gap-many", "gap-one", "trajectory", "trajectory-hard", "history"})
+  @ValueSource(
+      strings = {
+        "gap",
+        "gap-many",
+        "gap-one",
+        "trajectory",
+        "trajectory-hard",
+        "history",
+        "regions",
+        "regions-two",
+        "regions-exact"
+      })
   void equalNumbersGiveEqualBytesInAnyLocale(String name) {
     Figure first = FIGURES.get(name).get();
     Locale before = Locale.getDefault();
@@ -88,7 +119,18 @@ class FiguresTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gap", "gap-many", "gap-one", "trajectory", "trajectory-hard", "history"})
+  @ValueSource(
+      strings = {
+        "gap",
+        "gap-many",
+        "gap-one",
+        "trajectory",
+        "trajectory-hard",
+        "history",
+        "regions",
+        "regions-two",
+        "regions-exact"
+      })
   void figuresAreWellFormedSvgAndLargePng(String name) throws Exception {
     Figure figure = FIGURES.get(name).get();
     Path svg = folder.resolve(name + ".svg");
@@ -98,7 +140,9 @@ class FiguresTest {
     Document document = parse(Files.readString(svg));
     assertEquals("svg", document.getDocumentElement().getLocalName());
     BufferedImage image = ImageIO.read(new ByteArrayInputStream(Files.readAllBytes(png)));
-    assertEquals(1600, image.getWidth());
+    double units = Double.parseDouble(document.getDocumentElement().getAttribute("width"));
+    assertEquals(2 * units, image.getWidth());
+    assertTrue(image.getWidth() >= 1100, name + " is " + image.getWidth() + " pixels wide");
     assertEquals(0xFFFFFFFF, image.getRGB(0, 0));
     // -Dfigures=FOLDER keeps them to be looked at.
     if (System.getProperty("figures") != null) {
@@ -139,6 +183,24 @@ class FiguresTest {
     String gap = text(GapFigure.of("t", points));
     assertTrue(gap.contains("Left out, not finite: 2 of 4 networks."), gap);
     assertTrue(gap.contains("Norms of 0 stand at the left end."), gap);
+  }
+
+  @Test
+  void regionFiguresNameEveryNetworkAndImage() throws Exception {
+    String text = text(FIGURES.get("regions-two").get());
+    for (String part : List.of("before", "after", "density of before", "class 0", "class 2")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+    assertTrue(text.contains("transitions per unit of length"), text);
+  }
+
+  @Test
+  void exactRegionsAreVectors() throws Exception {
+    String svg = FIGURES.get("regions-exact").get().svg();
+    Document document = parse(svg);
+    // No image but the three anchors'.
+    assertEquals(3, document.getElementsByTagNameNS("*", "image").getLength());
+    assertTrue(svg.contains("two triangles"));
   }
 
   @Test
