@@ -511,8 +511,7 @@ class CommandLineTest {
     assertEquals(4 * 3, optimizer.get("launches").asInt(), profile::toString);
     assertTrue(optimizer.get("flop").asLong() > 0);
     assertTrue(optimizer.get("loadEfficiency").asDouble() > 0.5);
-    assertTrue(
-        kernels.containsKey("forward_trajectory.forward_trajectory_tensor_64"), kernels::toString);
+    assertTrue(kernels.containsKey("walk.walk"), kernels::toString);
     assertFalse(profile.has("times"));
     try (Stream<Path> left = Files.list(temporary)) {
       assertEquals(

@@ -348,7 +348,7 @@ class StudyTest {
   void killedProcessesLeaveARunThatEndsAsIfItHadNotBeen() throws Exception {
     Path folder = temporary.resolve("run");
     // In the first stack's training, in its measuring, and in the second's training.
-    List<String> tasks = List.of("training 2.8 .*", "Jacobian norms along .*", "training 7.5 .*");
+    List<String> tasks = List.of("training 2.8 .*", "regions of .*", "training 7.5 .*");
     for (int i = 0; i < tasks.size(); i++) {
       Process process = process(folder, i > 0, tasks.get(i), i == 1 ? 1 : 9).start();
       try (BufferedReader lines =
