@@ -12,14 +12,22 @@ from pathlib import Path
 # GEMM rate.
 GOALS = {
     "transitions-2^20-20x200": (3, None),
+    "exact-20x200": (60, None),
     "jacobian-10k-20x200": (1.3, 0.8),
     "jacobian-10k-3x1000": (1.1, 0.8),
     "jacobian-trajectory-2^20-20x200": None,
+    "jacobian-exact-2^20-20x200": (80, None),
     "regions-1024-15x300": None,
     "epoch-20x200": (1.6, None),
     "epoch-3x1000": (1.3, None),
     "epoch-8x5x100": (2.5, None),
     "epoch-128x20x200": None,
+}
+
+# Exact jobs, and what a peer samples for the same answer.
+SAMPLED = {
+    "exact-20x200": "transitions-2^20-20x200",
+    "jacobian-exact-2^20-20x200": "jacobian-trajectory-2^20-20x200",
 }
 
 
@@ -50,11 +58,11 @@ def goal_cells(name, mine, pytorch):
         return ["", ""]
     least_ratio, least_fraction = GOALS[name]
     goal = f"{least_ratio} ×" + (f", {least_fraction:.2f} of GEMM" if least_fraction else "")
-    theirs = {job["name"]: job for job in pytorch["jobs"]}
-    missing = [side for side, there in (("Flinch", mine), ("PyTorch", theirs.get(name))) if there is None]
+    theirs = {job["name"]: job for job in pytorch["jobs"]}.get(SAMPLED.get(name, name))
+    missing = [side for side, there in (("Flinch", mine), ("PyTorch", theirs)) if there is None]
     if missing:
         return [goal, "not measured in " + " and ".join(missing)]
-    ratio = theirs[name]["seconds"] / mine["seconds"]
+    ratio = theirs["seconds"] / mine["seconds"]
     return [goal, verdict(ratio, mine["fractionOfGemm"], least_ratio, least_fraction)]
 
 
@@ -78,10 +86,10 @@ def compare(flinch, peers):
         own = mine.get(name)
         cells = [name, f"{own['seconds']:.3f}" if own else ""]
         for jobs in theirs:
-            there = jobs.get(name)
+            there = jobs.get(SAMPLED.get(name, name))
             cells.append(f"{there['seconds']:.3f}" if there else "")
             cells.append(f"{there['seconds'] / own['seconds']:.2f}" if there and own else "")
-        cells.append(f"{own['fractionOfGemm']:.2f}" if own else "")
+        cells.append(f"{own['fractionOfGemm']:.2f}" if own and own["flop"] else "")
         lines.append(row(*cells, *goal_cells(name, own, pytorch)))
     return "\n".join(lines)
 

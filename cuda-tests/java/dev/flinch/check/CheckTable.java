@@ -113,7 +113,8 @@ public final class CheckTable {
       ObjectNode peers = job.putObject("peers");
       PEERS.forEach(
           (start, label) -> {
-            JsonNode theirs = job(read("%s-%s.json".formatted(start, name)), name);
+            String same = Benchmark.peer(name);
+            JsonNode theirs = job(read("%s-%s.json".formatted(start, same)), same);
             if (theirs != null) {
               double seconds = theirs.get("seconds").asDouble();
               peers

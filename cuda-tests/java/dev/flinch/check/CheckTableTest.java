@@ -44,6 +44,20 @@ class CheckTableTest {
     assertEquals(List.of("CheckTableTest#none"), choice.unmatched());
   }
 
+  @Test
+  void anExactJobStandsBesideWhatSamplesForTheSameAnswer() throws IOException {
+    write("steps.tsv", "tests\tpassed\t480 passed\n");
+    write(
+        "flinch-exact-20x200.json",
+        "{\"device\": \"a card\", \"jobs\": [{\"name\": \"exact-20x200\", \"seconds\": 0.5}]}");
+    write(
+        "peers-transitions-2^20-20x200.json",
+        "{\"jobs\": [{\"name\": \"transitions-2^20-20x200\", \"seconds\": 30}]}");
+    CheckTable.main(new String[] {folder.toString()});
+    JsonNode table = new ObjectMapper().readTree(folder.resolve("table.json").toFile());
+    assertEquals(60, table.at("/jobs/0/peers/PyTorch/ratio").asDouble());
+  }
+
   @TempDir Path folder;
 
   private void write(String name, String text) throws IOException {

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -80,6 +81,16 @@ public record Benchmark(
   /** The names of all jobs. */
   public static List<String> names() {
     return JOBS.stream().map(Job::name).toList();
+  }
+
+  /** The peers' job that answers the same question as one of these; null for none. */
+  public static String peer(String name) {
+    return JOBS.stream()
+        .filter(job -> job.name().equals(name))
+        .map(Job::peer)
+        .filter(Objects::nonNull)
+        .findFirst()
+        .orElse(null);
   }
 
   /**

@@ -20,10 +20,12 @@ import java.util.stream.IntStream;
  * Exact walks of a fresh ReLU network: all transitions along trajectories, or Jacobian norms at 2²⁰
  * points of them as well.
  *
+ * @param peer samples 2²⁰ points for the same answer; or null
  * @param points where norms are found, 0 for none
  * @param loops how many test images are translated; 0 for one random ellipse
  */
-record ExactJob(String name, int depth, int width, long points, int loops) implements Job {
+record ExactJob(String name, String peer, int depth, int width, long points, int loops)
+    implements Job {
   private static final int BINS = 60;
 
   /** How many regions, and points, are checked. */
@@ -32,15 +34,16 @@ record ExactJob(String name, int depth, int width, long points, int loops) imple
   private static final int CHECKED_NORMS = 40;
 
   static ExactJob transitions() {
-    return new ExactJob("exact-20x200", 20, 200, 0, 0);
+    return new ExactJob("exact-20x200", new TransitionsJob().name(), 20, 200, 0, 0);
   }
 
   static ExactJob norms() {
-    return new ExactJob("jacobian-exact-2^20-20x200", 20, 200, 1 << 20, 0);
+    return new ExactJob(
+        "jacobian-exact-2^20-20x200", new TrajectoryNormsJob().name(), 20, 200, 1 << 20, 0);
   }
 
   static ExactJob translations() {
-    return new ExactJob("exact-translations-100-5x100", 5, 100, 0, 100);
+    return new ExactJob("exact-translations-100-5x100", null, 5, 100, 0, 100);
   }
 
   /** What is multiplied depends on how many regions are found. */

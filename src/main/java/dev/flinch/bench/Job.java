@@ -8,6 +8,11 @@ interface Job {
   /** Such as {@code epoch-20x200}. */
   String name();
 
+  /** The peers' job that answers the same question, by sampling if need be; null for none. */
+  default String peer() {
+    return name();
+  }
+
   /**
    * Multiplications and additions of one {@link Run#time}; 0 where they depend on what it finds.
    */
