@@ -217,7 +217,7 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       out.println();
       out.print(
           Table.format(
-              List.of("points", "missed", "invented by float32", "by Flinch's sampling"),
+              List.of("points", "missed", "float32 adds", "Flinch's sampling adds"),
               t.comparison().rows().stream()
                   .map(
                       row ->

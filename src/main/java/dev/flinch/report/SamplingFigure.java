@@ -39,29 +39,15 @@ public final class SamplingFigure {
                 .flatMapToDouble(
                     p ->
                         DoubleStream.of(
-                            p.missed(), Math.abs(p.differences()), Math.abs(p.wholes()), exact)));
+                            p.missed(), Math.abs(p.differences()), Math.abs(p.wholes()))));
     XYSeriesCollection lines = new XYSeriesCollection();
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
     LegendItemCollection legend = new LegendItemCollection();
     XYPlot plot = new XYPlot(lines, densities, errors, renderer);
     Style.dress(plot);
     add(lines, renderer, legend, errors, points, "missed between points", Point::missed);
-    add(
-        lines,
-        renderer,
-        legend,
-        errors,
-        points,
-        "invented by float32, whole activations",
-        Point::wholes);
-    add(
-        lines,
-        renderer,
-        legend,
-        errors,
-        points,
-        "the same, differences from float64 references",
-        Point::differences);
+    add(lines, renderer, legend, errors, points, "off in float32", Point::wholes);
+    add(lines, renderer, legend, errors, points, "off in Flinch's sampling", Point::differences);
     return new Figure(
         Style.chart(
             title,

@@ -2,6 +2,7 @@ package dev.flinch.device.cpu;
 
 import dev.flinch.device.Activation;
 import dev.flinch.device.Device;
+import dev.flinch.device.DeviceArray;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.PatternHash;
@@ -11,7 +12,10 @@ import dev.flinch.device.RegionWalks.Trace;
 import dev.flinch.device.RegionWalks.Walkers;
 import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuArray.Span;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 
 /**
  * Some walkers of one network, each of which takes its next crossing in every round, so that what
@@ -335,12 +339,12 @@ final class LockstepWalk implements AutoCloseable {
     }
   }
 
-  private static void put(Object array, long at, double value) {
+  private static void put(DeviceArray array, long at, double value) {
     Span span = ((CpuArray) array).span(at, 1);
     span.buffer().putDouble(span.at(), value);
   }
 
-  private static void put(Object array, long at, int value) {
+  private static void put(DeviceArray array, long at, int value) {
     Span span = ((CpuArray) array).span(at, 1);
     span.buffer().putInt(span.at(), value);
   }
@@ -367,8 +371,7 @@ final class LockstepWalk implements AutoCloseable {
     }
     Walker[] walking = all;
     for (int round = 1; walking.length > 0; round++) {
-      walking = Arrays.stream(walking).filter(Walker::advance).toArray(Walker[]::new);
-      Arrays.sort(walking, (a, b) -> a.layer - b.layer);
+      walking = advance(walking);
       carryUp(walking);
       for (Walker w : walking) {
         if (w.active[w.layer] == 0) {
@@ -388,6 +391,18 @@ final class LockstepWalk implements AutoCloseable {
     for (Walker w : all) {
       w.leave();
     }
+  }
+
+  /** Those that have a crossing to go to, now there, in the order of their crossings' layers. */
+  private static Walker[] advance(Walker[] walking) {
+    List<Walker> on = new ArrayList<>();
+    for (Walker w : walking) {
+      if (w.advance()) {
+        on.add(w);
+      }
+    }
+    on.sort(Comparator.comparingInt(w -> w.layer));
+    return on.toArray(Walker[]::new);
   }
 
   private Matrix rows(int which, int count, int columns) {
