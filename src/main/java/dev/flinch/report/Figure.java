@@ -14,15 +14,10 @@ import java.nio.file.Path;
 import java.util.Locale;
 import javax.imageio.ImageIO;
 import org.jfree.chart.JFreeChart;
-import org.jfree.svg.SVGGraphics2D;
-import org.jfree.svg.ViewBox;
 
 /** A figure that is ready to be written. */
 public final class Figure {
   private static final int PIXELS_PER_UNIT = 2;
-
-  /** What an SVG's reader tries in turn; Java's logical name means nothing to it. */
-  private static final String FONTS = "Helvetica, Arial, DejaVu Sans, sans-serif";
 
   private final JFreeChart chart;
   private final int width;
@@ -57,18 +52,9 @@ public final class Figure {
 
   /** This figure as an SVG document. */
   public String svg() {
-    SVGGraphics2D graphics = new SVGGraphics2D(width, height);
-    // Its own prefix is the time of day, and bytes would differ from run to run.
-    graphics.setDefsKeyPrefix("figure");
-    graphics.setFontFunction(family -> FONTS);
-    graphics.setGeomDoubleConverter(Figure::hundredths);
-    chart.draw(graphics, new Rectangle(width, height));
-    ViewBox all = new ViewBox(0, 0, width, height);
-    return graphics.getSVGElement(null, true, all, null, null) + "\n";
-  }
-
-  private static String hundredths(double length) {
-    return String.valueOf(Math.round(length * 100) / 100.0);
+    SvgDocument document = new SvgDocument(width, height, 2);
+    chart.draw(document.graphics(), new Rectangle(width, height));
+    return document.text();
   }
 
   /** This figure as a PNG image, two pixels to a unit. */
