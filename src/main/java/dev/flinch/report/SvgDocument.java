@@ -6,10 +6,12 @@ import java.awt.Graphics2D;
 import java.awt.Image;
 import java.awt.RenderingHints;
 import java.awt.image.RenderedImage;
+import java.awt.image.renderable.RenderableImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.text.DecimalFormat;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,12 +19,16 @@ import java.util.Set;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.parsers.ParserConfigurationException;
+import org.apache.batik.svggen.DefaultErrorHandler;
+import org.apache.batik.svggen.DefaultExtensionHandler;
 import org.apache.batik.svggen.DefaultImageHandler;
 import org.apache.batik.svggen.DefaultStyleHandler;
 import org.apache.batik.svggen.SVGGeneratorContext;
 import org.apache.batik.svggen.SVGGraphics2D;
 import org.apache.batik.svggen.SVGGraphics2DIOException;
+import org.apache.batik.svggen.SVGIDGenerator;
 import org.w3c.dom.DOMImplementation;
+import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 
 /**
@@ -45,13 +51,7 @@ final class SvgDocument {
   SvgDocument(int width, int height, int decimals) {
     this.width = width;
     this.height = height;
-    SVGGeneratorContext context =
-        SVGGeneratorContext.createDefault(dom().createDocument(NAMESPACE, "svg", null));
-    context.setComment(null);
-    context.setPrecision(decimals);
-    context.setStyleHandler(new Styles());
-    context.setImageHandler(new EmbeddedImages());
-    graphics = new Measured(context);
+    graphics = new Measured(new Context(dom().createDocument(NAMESPACE, "svg", null), decimals));
     graphics.setSVGCanvasSize(new Dimension(width, height));
   }
 
@@ -80,6 +80,20 @@ final class SvgDocument {
     }
     // Without the type of the document, which names a file elsewhere.
     return out.getBuffer().substring(out.getBuffer().indexOf("<svg")) + "\n";
+  }
+
+  /** What Batik's default is, but with a format of numbers that no other thread uses. */
+  private static final class Context extends SVGGeneratorContext {
+    Context(Document document, int decimals) {
+      super(document);
+      setIDGenerator(new SVGIDGenerator());
+      setExtensionHandler(new DefaultExtensionHandler());
+      setErrorHandler(new DefaultErrorHandler());
+      setStyleHandler(new Styles());
+      setImageHandler(new EmbeddedImages());
+      setPrecision(decimals);
+      decimalFormat = (DecimalFormat) decimalFormats[decimals].clone();
+    }
   }
 
   /** Measures text as a PNG's graphics does, so that both have the same layout. */
@@ -136,6 +150,11 @@ final class SvgDocument {
         throw new IllegalArgumentException("expected an image with pixels, found " + image);
       }
       handleHREF(rendered, element, context);
+    }
+
+    @Override
+    protected void handleHREF(RenderableImage image, Element element, SVGGeneratorContext context) {
+      throw new IllegalArgumentException("expected an image with pixels, found " + image);
     }
 
     @Override
