@@ -14,15 +14,10 @@ import java.nio.file.Path;
 import java.util.Locale;
 import javax.imageio.ImageIO;
 import org.jfree.chart.JFreeChart;
-import org.jfree.svg.SVGGraphics2D;
-import org.jfree.svg.ViewBox;
 
 /** A figure that is ready to be written. */
 public final class Figure {
   private static final int PIXELS_PER_UNIT = 2;
-
-  /** What an SVG's reader tries in turn; Java's logical name means nothing to it. */
-  private static final String FONTS = "Helvetica, Arial, DejaVu Sans, sans-serif";
 
   /** Draws a figure in units of which PNG images have two pixels each. */
   @FunctionalInterface
@@ -72,15 +67,9 @@ public final class Figure {
 
   /** This figure as an SVG document. */
   public String svg() {
-    SVGGraphics2D graphics = new SVGGraphics2D(width, height);
-    // Its own prefix is the time of day, and bytes would differ from run to run.
-    graphics.setDefsKeyPrefix("figure");
-    graphics.setFontFunction(family -> FONTS);
-    double unit = Math.pow(10, decimals);
-    graphics.setGeomDoubleConverter(length -> String.valueOf(Math.round(length * unit) / unit));
-    drawing.draw(graphics);
-    ViewBox all = new ViewBox(0, 0, width, height);
-    return graphics.getSVGElement(null, true, all, null, null) + "\n";
+    SvgDocument document = new SvgDocument(width, height, decimals);
+    drawing.draw(document.graphics());
+    return document.text();
   }
 
   /** This figure as a PNG image, two pixels to a unit. */
