@@ -126,9 +126,13 @@ public record Configuration(
 
   /** What is measured of trained networks; a null measure is not taken. */
   public record Measures(
-      JacobianNorm jacobian, JacobianNorm logitJacobian, List<Trajectory> trajectories) {
+      JacobianNorm jacobian,
+      JacobianNorm logitJacobian,
+      List<Trajectory> trajectories,
+      List<Regions> regions) {
     public Measures {
       trajectories = List.copyOf(trajectories);
+      regions = List.copyOf(regions);
     }
   }
 
@@ -191,7 +195,53 @@ public record Configuration(
   }
 
   /**
-   * The three training images that an ellipse goes through: named, or drawn by class.
+   * A plane through three images, on which linear regions are mapped.
+   *
+   * @param seed keys the draw of anchors; null where they are named
+   * @param size pixels of a map's side
+   * @param before whether networks are mapped as they were before training too
+   * @param networks how many of those that differ in their seeds alone are mapped, the first ones
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record Regions(
+      Anchors anchors, Long seed, int size, Layer layer, boolean before, int networks) {}
+
+  /** The hidden layers whose codes make up a pattern. */
+  public enum Layers {
+    @JsonProperty("last")
+    LAST,
+    @JsonProperty("all")
+    ALL
+  }
+
+  /**
+   * The hidden layers whose codes make up a pattern: in a word, or one by its number.
+   *
+   * @param layers null where one layer is numbered
+   * @param number 1 the first hidden layer; null where a word says which
+   */
+  public record Layer(Layers layers, Integer number) {
+    @JsonCreator
+    static Layer of(JsonNode json) {
+      return json.isNumber()
+          ? new Layer(null, json.intValue())
+          : new Layer(Configurations.MAPPER.convertValue(json, Layers.class), null);
+    }
+
+    @JsonValue
+    Object json() {
+      return layers != null ? layers : number;
+    }
+
+    /** As {@link RegionMeasurement.View} has it. */
+    @Override
+    public String toString() {
+      return layers != null ? layers.name().toLowerCase(Locale.ROOT) : number.toString();
+    }
+  }
+
+  /**
+   * The three training images that an ellipse or a plane goes through: named, or drawn by class.
    *
    * @param drawn how they are drawn, or null where they are named
    * @param images their indices in the training split, or null where they are drawn

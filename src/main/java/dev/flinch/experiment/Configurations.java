@@ -29,9 +29,11 @@ import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Layers;
 import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.Schema.Key;
 import dev.flinch.experiment.Schema.ObjectSchema;
 import dev.flinch.training.Augmentation;
 import java.io.IOException;
@@ -73,6 +75,20 @@ final class Configurations {
               null,
               "Measure at the first so many of the split's images; null is all."));
 
+  private static final Key ANCHORS =
+      optional(
+          "anchors",
+          either(
+              choice(Anchors.Drawn.class),
+              list(integer(0), 3, 3, entry -> entry),
+              JsonNode::isArray),
+          Anchors.Drawn.DIFFERENT_CLASSES,
+          "The three training images: indices into the data set's training split, or drawn by"
+              + " class.");
+
+  private static final Key SEED =
+      optional("seed", integer(0, Long.MAX_VALUE), 1, "Keys what is drawn.");
+
   private static final Schema TRAJECTORY =
       object(
           (trajectory, path, problems) -> {
@@ -89,27 +105,16 @@ final class Configurations {
               choice(Kind.class),
               "An ellipse through three training images, a random ellipse, or the loop of"
                   + " translations of a test image."),
-          optional(
-                  "anchors",
-                  either(
-                      choice(Anchors.Drawn.class),
-                      list(integer(0), 3, 3, entry -> entry),
-                      JsonNode::isArray),
-                  Anchors.Drawn.DIFFERENT_CLASSES,
-                  "The three training images: indices into the data set's training split, or drawn"
-                      + " by class.")
-              .only("with kind through", isKind(Kind.THROUGH)),
+          ANCHORS.only("with kind through", isKind(Kind.THROUGH)),
           optional(
                   "image",
                   integer(0),
                   0,
                   "The image that is translated: an index into the data set's test split.")
               .only("with kind translation", isKind(Kind.TRANSLATION)),
-          optional("seed", integer(0, Long.MAX_VALUE), 1, "Keys what is drawn.")
-              .only(
-                  "with kind random or drawn anchors",
-                  isKind(Kind.RANDOM)
-                      .or(isKind(Kind.THROUGH).and(t -> !t.path("anchors").isArray()))),
+          SEED.only(
+              "with kind random or drawn anchors",
+              isKind(Kind.RANDOM).or(isKind(Kind.THROUGH).and(Configurations::drawsAnchors))),
           optional(
               "method",
               choice(Method.class),
@@ -125,6 +130,33 @@ final class Configurations {
                   + " are sampled."),
           optional("bins", integer(1), 60, "Parts of the parameter's range that are reported."),
           optional("jacobian", bool(), true, "Whether Jacobian norms are measured along it too."));
+
+  private static final Schema REGIONS =
+      object(
+          ANCHORS,
+          SEED.only("with drawn anchors", Configurations::drawsAnchors),
+          optional(
+              "size",
+              integer(RegionMeasurement.SMALLEST, RegionMeasurement.LARGEST),
+              1024,
+              "Pixels of the map's side."),
+          optional(
+              "layer",
+              either(choice(Layers.class), integer(1), JsonNode::isNumber),
+              Layers.LAST,
+              "Whose units' codes make up a pattern: the last hidden layer, all of them, or one by"
+                  + " its number, 1 the first."),
+          optional(
+              "before",
+              bool(),
+              true,
+              "Whether networks are mapped as they were before training too."),
+          optional(
+              "networks",
+              integer(1),
+              1,
+              "How many of the networks that differ in their seeds alone are mapped: those of the"
+                  + " first so many seeds."));
 
   private static final ObjectSchema ROOT =
       object(
@@ -273,8 +305,17 @@ final class Configurations {
                       "trajectories",
                       list(TRAJECTORY, 0, Integer.MAX_VALUE, entry -> entry),
                       List.of(),
-                      "Closed trajectories along which transitions are counted.")),
+                      "Closed trajectories along which transitions are counted."),
+                  optional(
+                      "regions",
+                      list(REGIONS, 0, Integer.MAX_VALUE, entry -> entry),
+                      List.of(),
+                      "Planes through three images on which linear regions are mapped.")),
               "What is measured of every trained network, beside accuracy, loss and gap."));
+
+  private static boolean drawsAnchors(JsonNode measure) {
+    return !measure.path("anchors").isArray();
+  }
 
   private static Predicate<JsonNode> isKind(Kind kind) {
     return trajectory -> kind.name().equalsIgnoreCase(trajectory.path("kind").asText().strip());
@@ -294,11 +335,41 @@ final class Configurations {
         }
       }
     }
+    JsonNode regions = study.at("/measures/regions");
+    for (int m = 0; m < regions.size(); m++) {
+      checkRegions(study, regions.get(m), "measures.regions[%d]".formatted(m), problems);
+    }
     JsonNode data = study.path("data");
     atMost(study, "/training/batchSize", data.path("train"), "data.train", problems);
     for (String measure : List.of("jacobian", "logitJacobian")) {
       String split = study.at("/measures/" + measure + "/split").asText();
       atMost(study, "/measures/" + measure + "/count", data.path(split), "data." + split, problems);
+    }
+  }
+
+  /** Refuses a layer that a shape does not have, and more networks than differ in their seeds. */
+  private static void checkRegions(
+      JsonNode study, JsonNode regions, String path, List<String> problems) {
+    JsonNode shapes = study.at("/networks/shapes");
+    for (int s = 0; s < shapes.size(); s++) {
+      JsonNode shape = shapes.get(s);
+      int hidden =
+          shape.has("hidden") ? shape.get("hidden").size() : shape.path("depth").asInt(DEEPEST) - 1;
+      if (regions.path("layer").asInt() > hidden) {
+        problems.add(
+            Schema.mismatch(
+                path + ".layer",
+                "≤ %d, the hidden layers of networks.shapes[%d]".formatted(hidden, s),
+                regions.get("layer")));
+      }
+    }
+    int seeds = study.at("/networks/seeds").size();
+    if (seeds > 0 && regions.path("networks").asInt() > seeds) {
+      problems.add(
+          Schema.mismatch(
+              path + ".networks",
+              "≤ %d, the number of networks.seeds".formatted(seeds),
+              regions.get("networks")));
     }
   }
 

@@ -17,6 +17,8 @@ import java.util.List;
  * @param train on the labels that the network was taught, of images as they are
  * @param generalizationGap train accuracy − test accuracy
  * @param trajectories in the order of the configuration; empty where the network diverged
+ * @param regions on the planes of the configuration that this network is mapped on, in their order;
+ *     null where there are none
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record NetworkResult(
@@ -38,7 +40,8 @@ public record NetworkResult(
     Double generalizationGap,
     MeanNorm jacobianNorm,
     MeanNorm logitJacobianNorm,
-    List<TrajectoryResult> trajectories) {
+    List<TrajectoryResult> trajectories,
+    List<RegionResult> regions) {
 
   /** A mean Jacobian norm and the standard error of the mean. */
   public record MeanNorm(double mean, double standardError) {
@@ -47,6 +50,31 @@ public record NetworkResult(
           ? new MeanNorm(norms.mean(), norms.standardError())
           : null;
     }
+  }
+
+  /** With its regions mapped. */
+  NetworkResult with(List<RegionResult> mapped) {
+    return new NetworkResult(
+        id,
+        hidden,
+        activation,
+        biases,
+        initScale,
+        learningRate,
+        labels,
+        augmentation,
+        seed,
+        parameters,
+        outcome,
+        steps,
+        train,
+        test,
+        validation,
+        generalizationGap,
+        jacobianNorm,
+        logitJacobianNorm,
+        trajectories,
+        List.copyOf(mapped));
   }
 
   /** Whether training ended with weights that can be measured. */

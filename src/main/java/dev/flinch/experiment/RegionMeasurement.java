@@ -27,8 +27,8 @@ import java.util.stream.IntStream;
  * after training where both are known; its JSON is the result's.
  */
 public final class RegionMeasurement {
-  private static final int SMALLEST = 16;
-  private static final int LARGEST = 8192;
+  static final int SMALLEST = 16;
+  static final int LARGEST = 8192;
 
   /** Regions that an exact drawing may have: of more, it would be too large to open. */
   private static final int MOST_EXACT = 500_000;
@@ -152,6 +152,7 @@ public final class RegionMeasurement {
     RegionResult result =
         new RegionResult(
             NetworkDescription.of(architecture),
+            null,
             plane.anchors(),
             plane.classes(),
             view.size(),

@@ -2,11 +2,14 @@ package dev.flinch.experiment;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.sensitivity.RegionStatistics;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * What was seen of a network's linear regions on the plane through three images.
  *
+ * @param network null in a study, which says it already
+ * @param plane the number of its plane in a study's configuration, 1 the first; null elsewhere
  * @param anchors indices of the images in the training split
  * @param classes their labels
  * @param size pixels of the map's side
@@ -19,6 +22,7 @@ import java.util.List;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record RegionResult(
     NetworkDescription network,
+    Integer plane,
     List<Integer> anchors,
     List<Integer> classes,
     int size,
@@ -49,6 +53,11 @@ public record RegionResult(
       double[] anchorDensities,
       double restDensity,
       Integer linearRegions) {
+    /** The mean of the densities at the anchors. */
+    double meanAnchorDensity() {
+      return Arrays.stream(anchorDensities).average().orElseThrow();
+    }
+
     static OfNetwork of(RegionStatistics statistics, Integer linearRegions) {
       return new OfNetwork(
           statistics.regions(),
@@ -64,6 +73,12 @@ public record RegionResult(
   /** With the time it took. */
   RegionResult in(double measured) {
     return new RegionResult(
-        network, anchors, classes, size, firstLayer, lastLayer, before, after, measured);
+        network, plane, anchors, classes, size, firstLayer, lastLayer, before, after, measured);
+  }
+
+  /** As one of a study's. */
+  RegionResult ofPlane(int number) {
+    return new RegionResult(
+        null, number, anchors, classes, size, firstLayer, lastLayer, before, after, seconds);
   }
 }

@@ -17,6 +17,7 @@ import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
 import dev.flinch.network.NetworkStack;
+import dev.flinch.report.Figure;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.training.Augmentation;
@@ -39,6 +40,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -246,20 +248,25 @@ public final class Study {
     folder.write(provenance);
     try {
       trainAndMeasure();
+      return report();
     } catch (DeviceLostException e) {
       throw new DeviceLostException(
           "%s%n%s holds all work up to the last checkpoint: go on with --resume once the device answers again, or on another --device"
               .formatted(e.getMessage(), folder.path()),
           e);
     }
+  }
+
+  /** Writes what a finished run keeps, once every stack's file is there. */
+  private StudyResult report() {
     List<Stack> stacks = stacks();
     Map<String, Network> networks = new LinkedHashMap<>();
-    List<NetworkResult> results = new ArrayList<>();
+    List<NetworkResult> measured = new ArrayList<>();
     Map<String, List<EpochRecord>> histories = new LinkedHashMap<>();
     for (int i = 0; i < stacks.size(); i++) {
       List<Replica> replicas = stacks.get(i).replicas();
       Checkpoint finished = Checkpoint.read(folder.finished(i));
-      results.addAll(finished.results());
+      measured.addAll(finished.results());
       for (int r = 0; r < replicas.size(); r++) {
         String id = replicas.get(r).id();
         networks.put(id, finished.network(architecture(stacks.get(i), data), replicas.size(), r));
@@ -268,14 +275,12 @@ public final class Study {
             id, finished.state().history().stream().filter(e -> e.replica() == replica).toList());
       }
     }
+    List<NetworkResult> results = mapRegions(networks, measured);
+    lap("measures");
     Path weights = folder.path().resolve(RunFolder.WEIGHTS);
     folder.write(weights, file -> NetworkFile.write(file, networks, Map.of()));
     folder.writeText(RunFolder.HISTORY, csv(histories));
-    StudyReport.figures(configuration, data, results, histories)
-        .forEach(
-            (name, figure) ->
-                folder.write(
-                    folder.path().resolve(RunFolder.FIGURES).resolve(name), figure::write));
+    StudyReport.figures(configuration, data, results, histories).forEach(this::write);
     folder.writeText(
         RunFolder.METRICS,
         Json.text(new StudyMetrics(configuration.title(), data.dataSet().name(), results)));
@@ -284,6 +289,61 @@ public final class Study {
     folder.tidy();
     return new StudyResult(
         folder.path(), false, List.copyOf(results), StudyReport.summary(configuration, results));
+  }
+
+  private void write(String name, Figure figure) {
+    folder.write(folder.path().resolve(RunFolder.FIGURES).resolve(name), figure::write);
+  }
+
+  /**
+   * Maps the regions of those networks that are to be mapped, and draws each map at once: its
+   * pixels are not kept. Maps follow from the weights, so a run that is interrupted here makes them
+   * again.
+   *
+   * @param networks by id
+   * @return the results, with the regions of these networks
+   */
+  private List<NetworkResult> mapRegions(
+      Map<String, Network> networks, List<NetworkResult> results) {
+    List<Configuration.Regions> asked = configuration.measures().regions();
+    List<Long> seeds = configuration.networks().seeds();
+    List<NetworkResult> mapped = new ArrayList<>();
+    for (NetworkResult result : results) {
+      List<RegionResult> regions = new ArrayList<>();
+      for (int p = 0; p < asked.size() && result.isTrained(); p++) {
+        if (seeds.indexOf(result.seed()) < asked.get(p).networks()) {
+          RegionMeasurement map = mapRegions(networks.get(result.id()), result, p);
+          StudyReport.figures(configuration, result, p, map).forEach(this::write);
+          regions.add(map.result().ofPlane(p + 1));
+        }
+      }
+      mapped.add(regions.isEmpty() ? result : result.with(regions));
+    }
+    return mapped;
+  }
+
+  private RegionMeasurement mapRegions(Network network, NetworkResult result, int plane) {
+    Configuration.Regions asked = configuration.measures().regions().get(plane);
+    Optional<Network> before =
+        asked.before()
+            ? Optional.of(
+                Network.initial(network.architecture(), result.seed(), result.initScale()))
+            : Optional.empty();
+    try {
+      return RegionMeasurement.of(
+          network,
+          before,
+          data.dataSet().train(),
+          data.planes().get(plane).anchors(),
+          new RegionMeasurement.View(asked.size(), asked.layer().toString(), false),
+          device,
+          progress);
+    } catch (OutOfDeviceMemoryException e) {
+      throw new RequestException(
+          "mapping the regions of %s doesn't fit into the device's memory: %s; %s holds all trained networks: go on with --resume on another --device"
+              .formatted(result.id(), e.getMessage(), folder.path()),
+          e);
+    }
   }
 
   private static String csv(Map<String, List<EpochRecord>> histories) {
@@ -525,7 +585,8 @@ public final class Study {
                 trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
                 trained ? MeanNorm.of(norms[r]) : null,
                 trained ? MeanNorm.of(logitNorms[r]) : null,
-                trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of()));
+                trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of(),
+                null));
       }
       return List.copyOf(results);
     }

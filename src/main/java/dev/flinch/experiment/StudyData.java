@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -26,8 +27,9 @@ import java.util.stream.IntStream;
  *
  * @param dataSet cropped where asked for
  * @param courses one for each trajectory of the configuration
+ * @param planes one for each plane of the configuration on which regions are mapped
  */
-record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
+record StudyData(DataSet dataSet, Splits splits, List<Course> courses, List<AnchoredPlane> planes) {
 
   /**
    * @throws RequestException naming every key that the data cannot satisfy
@@ -57,25 +59,28 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
     Configuration.Measures measures = configuration.measures();
     requireCount("measures.jacobian", measures.jacobian(), splits, problems);
     requireCount("measures.logitJacobian", measures.logitJacobian(), splits, problems);
-    List<Course> courses = new ArrayList<>();
-    for (int i = 0; i < measures.trajectories().size(); i++) {
-      Configuration.Trajectory trajectory = measures.trajectories().get(i);
-      try {
-        courses.add(
-            keyed(
-                "measures.trajectories[%d]".formatted(i),
-                () -> course(trajectory, data, splits.train().count(), configuration.seed())));
-      } catch (RequestException e) {
-        problems.add(e.getMessage());
-      }
-    }
+    int[] trained = Arrays.copyOf(Splits.order(data, configuration.seed()), splits.train().count());
+    List<Course> courses =
+        each(
+            "measures.trajectories",
+            measures.trajectories(),
+            trajectory -> course(trajectory, data, trained),
+            problems);
+    List<AnchoredPlane> planes =
+        each(
+            "measures.regions",
+            measures.regions(),
+            regions ->
+                AnchoredPlane.through(
+                    data.train(), images(regions.anchors(), regions.seed(), data, trained)),
+            problems);
     requireMemory(configuration, data, problems);
     if (!problems.isEmpty()) {
       throw new RequestException(
           "%s doesn't allow what is asked:\n  %s"
               .formatted(data.name(), String.join("\n  ", problems)));
     }
-    return new StudyData(data, splits, List.copyOf(courses));
+    return new StudyData(data, splits, courses, planes);
   }
 
   /** The images of a split that a measure is taken at. */
@@ -101,6 +106,21 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
     } catch (RequestException e) {
       throw new RequestException(key + ": " + e.getMessage(), e);
     }
+  }
+
+  /** The work of every entry of a list; what is refused goes to the problems. */
+  private static <A, T> List<T> each(
+      String key, List<A> asked, Function<A, T> work, List<String> problems) {
+    List<T> results = new ArrayList<>();
+    for (int i = 0; i < asked.size(); i++) {
+      A entry = asked.get(i);
+      try {
+        results.add(keyed("%s[%d]".formatted(key, i), () -> work.apply(entry)));
+      } catch (RequestException e) {
+        problems.add(e.getMessage());
+      }
+    }
+    return List.copyOf(results);
   }
 
   static void requireSuitable(
@@ -160,24 +180,25 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses) {
     }
   }
 
-  private static Course course(
-      Configuration.Trajectory trajectory, DataSet data, int trained, long studySeed) {
+  private static Course course(Configuration.Trajectory trajectory, DataSet data, int[] trained) {
     return switch (trajectory.kind()) {
       case RANDOM -> Course.random(data.train().shape().size(), trajectory.seed());
       case TRANSLATION -> Course.translation(data.test(), trajectory.image());
-      case THROUGH -> {
-        Anchors anchors = trajectory.anchors();
-        List<Integer> images =
-            anchors.drawn() == null
-                ? anchors.images()
-                : draw(
-                    data.train(),
-                    Arrays.copyOf(Splits.order(data, studySeed), trained),
-                    anchors.drawn(),
-                    trajectory.seed());
-        yield Course.through(data.train(), images);
-      }
+      case THROUGH ->
+          Course.through(
+              data.train(), images(trajectory.anchors(), trajectory.seed(), data, trained));
     };
+  }
+
+  /**
+   * The indices of anchors.
+   *
+   * @param trained those that networks are trained on, which anchors are drawn from
+   */
+  private static List<Integer> images(Anchors anchors, Long seed, DataSet data, int[] trained) {
+    return anchors.drawn() == null
+        ? anchors.images()
+        : draw(data.train(), trained, anchors.drawn(), seed);
   }
 
   /**

@@ -95,6 +95,12 @@ final class StudyReport {
     for (int t = 0; t < trajectories; t++) {
       header.add(trajectories == 1 ? "transitions" : "transitions " + (t + 1));
     }
+    int planes = measures.regions().size();
+    for (int p = 1; p <= planes; p++) {
+      String which = planes == 1 ? "" : " " + p;
+      header.add("density at images" + which);
+      header.add("elsewhere" + which);
+    }
     List<List<String>> rows = new ArrayList<>();
     groups(study, networks)
         .forEach(
@@ -122,9 +128,23 @@ final class StudyReport {
                 int which = t;
                 row.add(cell(trained, 4, n -> n.trajectories().get(which).transitions().total()));
               }
+              for (int p = 1; p <= planes; p++) {
+                List<RegionResult> mapped = mapped(trained, p);
+                row.add(cell(mapped, 4, r -> r.after().meanAnchorDensity()));
+                row.add(cell(mapped, 4, r -> r.after().restDensity()));
+              }
               rows.add(row);
             });
     return Table.format(header, rows);
+  }
+
+  /** What was found on a plane, 1 the first. */
+  private static List<RegionResult> mapped(List<NetworkResult> networks, int plane) {
+    return networks.stream()
+        .filter(n -> n.regions() != null)
+        .flatMap(n -> n.regions().stream())
+        .filter(r -> r.plane() == plane)
+        .toList();
   }
 
   private static double mean(NetworkResult.MeanNorm norm) {
@@ -132,9 +152,8 @@ final class StudyReport {
   }
 
   /** Mean ± standard error, both to the mean's last of so many significant digits. */
-  private static String cell(
-      List<NetworkResult> networks, int digits, ToDoubleFunction<NetworkResult> value) {
-    Estimate estimate = Estimate.of(networks.stream().mapToDouble(value));
+  private static <T> String cell(List<T> results, int digits, ToDoubleFunction<T> value) {
+    Estimate estimate = Estimate.of(results.stream().mapToDouble(value));
     double mean = estimate.mean();
     if (Double.isNaN(mean)) {
       return "–";
@@ -147,7 +166,7 @@ final class StudyReport {
             : "%." + (digits - 1) + "e";
     return String.format(
         Locale.ROOT,
-        format + (networks.size() > 1 ? " ± " + format : ""),
+        format + (results.size() > 1 ? " ± " + format : ""),
         mean,
         estimate.standardError());
   }
@@ -207,6 +226,23 @@ final class StudyReport {
       }
     }
     putEllipses(figures, study, data.courses(), networks);
+    return figures;
+  }
+
+  /** The figure of a network's regions on a plane, 0 the first. */
+  static Map<String, Figure> figures(
+      Configuration study, NetworkResult network, int plane, RegionMeasurement regions) {
+    Map<String, Figure> figures = new LinkedHashMap<>();
+    put(
+        figures,
+        "regions-%d-%s".formatted(plane + 1, network.id()),
+        regions.figure(
+            "%s: %s, %s, seed %d"
+                .formatted(
+                    study.title(),
+                    name(study, network),
+                    teaching(network.labels(), network.augmentation()),
+                    network.seed())));
     return figures;
   }
 

@@ -64,7 +64,7 @@ public record RegionMap(int size, long[] hashes, int[] transitions) {
           (lane, task) -> {
             int replica = task / pass.bands();
             pass.band(lane, replica, task % pass.bands(), maps[replica]);
-            progress.report("regions of " + architecture.title(), done.incrementAndGet(), tasks);
+            progress.report("region map of " + architecture.title(), done.incrementAndGet(), tasks);
           });
     }
     return maps;

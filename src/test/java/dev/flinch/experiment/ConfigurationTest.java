@@ -111,6 +111,63 @@ class ConfigurationTest {
   }
 
   @Test
+  void everyWayToNameLayersAndAnchorsOfRegionsSurvivesResolving() {
+    Configuration study =
+        load(
+            SMALLEST,
+            "networks.shapes=[{\"depth\":3,\"width\":8}]",
+            "networks.seeds=[1,2]",
+            "measures.regions=[{},{\"anchors\":\"sameClass\",\"seed\":9,\"layer\":\"ALL\"},"
+                + "{\"anchors\":[3,1,2],\"layer\":2,\"size\":16,\"before\":false,\"networks\":2}]");
+    assertEquals(study, load(study.toJson()));
+    List<Configuration.Regions> regions = study.measures().regions();
+    assertEquals(
+        new Configuration.Regions(
+            new Anchors(Anchors.Drawn.DIFFERENT_CLASSES, null),
+            1L,
+            1024,
+            new Configuration.Layer(Configuration.Layers.LAST, null),
+            true,
+            1),
+        regions.get(0));
+    assertEquals(9, regions.get(1).seed());
+    assertEquals(
+        List.of("last", "all", "2"), regions.stream().map(r -> r.layer().toString()).toList());
+    assertNull(regions.get(2).seed());
+    assertEquals(List.of(), load(SMALLEST).measures().regions());
+  }
+
+  @Test
+  void regionsThatNoNetworkHasAreRefused() {
+    assertEquals(
+        List.of(
+            "networks.shapes[1].depth: expected ≥ 2, found 1",
+            "measures.regions[0].seed: expected only with drawn anchors, found 2",
+            "measures.regions[1].anchors[2]: expected no entry twice, found 1, as in"
+                + " measures.regions[1].anchors[0]",
+            "measures.regions[2].size: expected ≥ 16, found 15",
+            "measures.regions[2].layer: expected \"last\" or \"all\" or integer ≥ 1, found"
+                + " \"first\"",
+            "measures.regions[3].layer: expected \"last\" or \"all\" or integer ≥ 1, found 0"),
+        problems(
+            refusal(
+                SMALLEST,
+                "networks.shapes.1={\"depth\":1,\"width\":8}",
+                "measures.regions=[{\"anchors\":[1,2,3],\"seed\":2},{\"anchors\":[1,2,1]},"
+                    + "{\"size\":15,\"layer\":\"first\"},{\"layer\":0}]")));
+    assertEquals(
+        List.of(
+            "measures.regions[0].layer: expected ≤ 1, the hidden layers of networks.shapes[0],"
+                + " found 2",
+            "measures.regions[0].networks: expected ≤ 1, the number of networks.seeds, found 3"),
+        problems(
+            refusal(
+                SMALLEST,
+                "networks.shapes.1={\"hidden\":[5,3]}",
+                "measures.regions=[{\"layer\":2,\"networks\":3}]")));
+  }
+
+  @Test
   void allProblemsAreReportedAtOnceEachWithItsPath() {
     String refusal =
         refusal(

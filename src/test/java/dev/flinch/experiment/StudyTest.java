@@ -45,6 +45,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -265,6 +266,97 @@ class StudyTest {
     }
   }
 
+  /** Two networks, the first of which is mapped on two planes, the second on one. */
+  private static final String[] MAPS = {
+    "networks.shapes=[{\"hidden\":[7,5]}]",
+    "training.labels=[\"true\"]",
+    "measures={\"jacobian\":null,\"regions\":[{\"anchors\":\"sameClass\",\"size\":24},"
+        + "{\"anchors\":[5,70,9],\"size\":17,\"layer\":1,\"before\":false,\"networks\":2}]}"
+  };
+
+  @Test
+  void regionsAreThoseOfTheWrittenWeightsAndOfTheOnesTheyBeganWith() throws IOException {
+    Path folder = temporary.resolve("maps");
+    StudyResult study = run(folder, false, Progress.NONE, MAPS);
+    Set<String> expected =
+        new TreeSet<>(Set.of("config.json", "weights.safetensors", "history.csv", "metrics.json"));
+    for (String figure :
+        List.of("history", "regions-1-7_5-s1", "regions-2-7_5-s1", "regions-2-7_5-s2")) {
+      expected.add("figures/" + figure + ".svg");
+      expected.add("figures/" + figure + ".png");
+    }
+    assertEquals(expected, files(folder).keySet());
+
+    Path weights = folder.resolve("weights.safetensors");
+    for (NetworkResult result : RunFolder.metrics(folder).networks()) {
+      assertEquals(
+          result.seed() == 1 ? List.of(1, 2) : List.of(2),
+          result.regions().stream().map(RegionResult::plane).toList(),
+          result.id());
+      Optional<String> id = Optional.of(result.id());
+      Network network = NetworkFile.read(weights, Optional.empty(), id);
+      for (RegionResult found : result.regions()) {
+        boolean first = found.plane() == 1;
+        RegionMeasurement measured =
+            RegionMeasurement.of(
+                network,
+                first ? InitialWeights.of(weights, id, network.architecture()) : Optional.empty(),
+                new RegionMeasurement.Request(
+                    found.anchors(),
+                    "glyphs",
+                    shared,
+                    null,
+                    new RegionMeasurement.View(first ? 24 : 17, first ? "last" : "1", false)),
+                device,
+                Progress.NONE);
+        assertEquals(first, found.before() != null);
+        assertEquals(
+            Json.text(measured.result().ofPlane(found.plane()).in(0)), Json.text(found.in(0)));
+      }
+    }
+    List<String> lines = study.summary().lines().toList();
+    assertTrue(
+        lines.get(0).matches(".*density at images 1 +elsewhere 1 +density .* 2"), lines.get(0));
+    assertTrue(lines.get(2).matches(".* [\\d.]+ +[\\d.]+ +[\\d.]+ ± .* ± [\\d.]+ *"), lines.get(2));
+    String svg = Files.readString(folder.resolve("figures/regions-1-7_5-s1.svg"));
+    assertTrue(svg.contains("small: 7–5 ReLU, true labels, seed 1"));
+    assertTrue(svg.contains("Before training"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aRunInterruptedWhileItMapsRegionsEndsAsIfItHadNotBeen(boolean oneIsDrawn)
+      throws IOException {
+    Path whole = temporary.resolve("whole");
+    run(whole, false, Progress.NONE, MAPS);
+    Path folder = temporary.resolve("maps");
+    Path drawn = folder.resolve("figures/regions-1-7_5-s1.png");
+    Progress interrupt =
+        (task, done, total) -> {
+          if (task.startsWith("region map of") && Files.exists(drawn) == oneIsDrawn) {
+            throw new Interruption();
+          }
+        };
+    assertThrows(Interruption.class, () -> run(folder, false, interrupt, MAPS));
+    assertEquals(oneIsDrawn, Files.exists(drawn));
+    assertFalse(Files.exists(folder.resolve("metrics.json")));
+    run(folder, true, Progress.NONE, MAPS);
+    assertEquals(files(whole).keySet(), files(folder).keySet());
+    assertSameFiles(whole, folder);
+  }
+
+  @Test
+  void networksThatDivergeHaveNoRegions() {
+    StudyResult result =
+        run(
+            temporary.resolve("diverged"),
+            false,
+            Progress.NONE,
+            Stream.concat(Stream.of(MAPS), Stream.of("training.learningRates=[1e30]"))
+                .toArray(String[]::new));
+    assertTrue(result.networks().stream().allMatch(n -> n.regions() == null));
+  }
+
   @Test
   void trainAccuracyIsOverTheWholeSplitOnTheNetworksOwnLabels() throws IOException {
     Configuration study = Configuration.load(smallFile, List.of());
@@ -306,10 +398,13 @@ class StudyTest {
                 smallFile,
                 List.of(
                     "measures.trajectories=[{\"kind\": \"through\", \"anchors\": \"%s\", \"seed\": %d}]"
+                        .formatted(drawn, seed),
+                    "measures.regions=[{\"anchors\": \"%s\", \"seed\": %d}]"
                         .formatted(drawn, seed)));
         StudyData data = StudyData.load(study, shared);
         DataSet all = data.dataSet();
         List<Integer> anchors = data.courses().get(0).anchors();
+        assertEquals(anchors, data.planes().get(0).anchors());
         Set<Integer> classes =
             anchors.stream().map(a -> all.train().label(a)).collect(Collectors.toSet());
         assertEquals(drawn.equals("sameClass") ? 1 : 3, classes.size(), "seed " + seed);
@@ -720,12 +815,14 @@ class StudyTest {
             "measures.jacobian.split=train",
             "measures.jacobian.count=70000",
             "measures.trajectories=[{\"kind\":\"through\",\"anchors\":[1,2,60000]},"
-                + "{\"kind\":\"translation\",\"image\":10000}]");
-    assertEquals(4, message.lines().filter(l -> l.startsWith("  ")).count(), message);
+                + "{\"kind\":\"translation\",\"image\":10000}]",
+            "measures.regions=[{\"anchors\":[1,2,60001]}]");
+    assertEquals(5, message.lines().filter(l -> l.startsWith("  ")).count(), message);
     assertTrue(message.contains("training.batchSize: expected ≤ 59980"), message);
     assertTrue(message.contains("measures.jacobian.count: expected ≤ 59980"), message);
     assertTrue(message.contains("measures.trajectories[0]: image 60000"), message);
     assertTrue(message.contains("measures.trajectories[1]: image 10000"), message);
+    assertTrue(message.contains("measures.regions[0]: image 60001"), message);
     assertTrue(refusal(folder, false, "data.dataset=mnist").contains("flinch data fetch mnist"));
     assertTrue(refusal(folder, false, "data.validation=60000").contains("60000 images"));
     assertTrue(refusal(folder, false, "data.test=10001").contains("10000 images"));
