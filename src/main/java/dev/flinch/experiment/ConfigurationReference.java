@@ -29,7 +29,8 @@ final class ConfigurationReference {
           "trajectories": [
             {"kind": "through", "anchors": "differentClasses", "points": 65536},
             {"kind": "translation", "image": 7}
-          ]
+          ],
+          "regions": [{"anchors": "differentClasses", "size": 512, "layer": "last"}]
         }
       }
       """;
@@ -41,7 +42,9 @@ final class ConfigurationReference {
       A configuration is a JSON file that says what `flinch run` trains and measures. A study trains
       every combination of shape, activation, initial scale, learning rate, labels, augmentation and
       seed; networks of one architecture are trained together. `quickstart.json` needs no data but
-      what Flinch draws itself; `mnist.json` is the same study on MNIST.
+      what Flinch draws itself; `mnist.json` is the same study on MNIST. `figure-2.json` and
+      `figure-3.json` ask for what Figures 2 and 3 of Novak et al. show, with the paper's settings;
+      those with `-small` in their names train less, and are meant for a CPU.
 
       ```
       flinch run configs/quickstart.json

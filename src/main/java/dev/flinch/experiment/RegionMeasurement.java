@@ -220,7 +220,9 @@ public final class RegionMeasurement {
   public Figure figure(String heading) {
     return RegionFigure.pixels(
         heading,
-        subtitle("Colours: patterns of %s.  Lengths in halves of a side.".formatted(layerTitle)),
+        subtitle(
+            "Colours: patterns of %s.  Unit of length: half a side.  Circles: what is at an image."
+                .formatted(layerTitle)),
         networks.stream()
             .map(
                 n ->
