@@ -133,7 +133,7 @@ record Course(
 
   private Outcome[] outcomes(ExactTrajectory[] exact, long points, int bins) {
     return Arrays.stream(exact)
-        .map(e -> outcome(points, e.crossings().transitions(bins), e.crossings(), e.norms()))
+        .map(e -> new Outcome(TrajectoryResult.of(this, points, bins, e), e.crossings()))
         .toArray(Outcome[]::new);
   }
 
@@ -141,15 +141,14 @@ record Course(
       NetworkStack stack, long points, int bins, boolean jacobian, Progress progress) {
     return jacobian
         ? Arrays.stream(TrajectoryMeasures.along(stack, curve, points, bins, progress))
-            .map(m -> outcome(points, m.transitions(), null, m.norms()))
+            .map(m -> sampled(points, m.transitions(), m.norms()))
             .toArray(Outcome[]::new)
         : Arrays.stream(Transitions.along(stack, curve, points, bins, progress))
-            .map(t -> outcome(points, t, null, null))
+            .map(t -> sampled(points, t, null))
             .toArray(Outcome[]::new);
   }
 
-  private Outcome outcome(
-      long points, Transitions transitions, Crossings crossings, TrajectoryNorms norms) {
-    return new Outcome(TrajectoryResult.of(this, points, transitions, crossings, norms), crossings);
+  private Outcome sampled(long points, Transitions transitions, TrajectoryNorms norms) {
+    return new Outcome(TrajectoryResult.of(this, points, transitions, norms), null);
   }
 }

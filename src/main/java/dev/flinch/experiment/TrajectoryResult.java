@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.sensitivity.Crossings;
 import dev.flinch.sensitivity.Crossings.Region;
+import dev.flinch.sensitivity.ExactTrajectory;
 import dev.flinch.sensitivity.SamplingComparison;
 import dev.flinch.sensitivity.TrajectoryNorms;
 import dev.flinch.sensitivity.Transitions;
@@ -21,6 +22,8 @@ import java.util.List;
  * @param regions linear regions: all of them, or those that sampling sees
  * @param shortestRegion null where transitions were sampled
  * @param longestRegion likewise
+ * @param healedSeams parameters where rounding made one part of an exact walk arrive with another
+ *     pattern than the next part began with, which was then walked again; null for none
  * @param jacobianNorm of the probabilities; null where not measured or not finite
  * @param comparison of sampling with the exact crossings; null where not asked for
  * @param seconds the measuring took; null in a study, whose numbers are the same on every run
@@ -38,6 +41,7 @@ public record TrajectoryResult(
     long regions,
     Region shortestRegion,
     Region longestRegion,
+    double[] healedSeams,
     TrajectoryNorms jacobianNorm,
     SamplingComparison comparison,
     Double seconds) {
@@ -45,13 +49,31 @@ public record TrajectoryResult(
   /** Transitions in all, of each hidden layer, and of each bin. */
   public record Counts(long total, long[] perLayer, long[] perBin) {}
 
-  /**
-   * The result of a course.
-   *
-   * @param exact all crossings, or null where transitions were sampled
-   */
+  /** Of a trajectory that was walked exactly. */
+  static TrajectoryResult of(Course course, long points, int bins, ExactTrajectory exact) {
+    double[] healed = exact.healedSeams();
+    return of(
+        course,
+        points,
+        exact.crossings().transitions(bins),
+        exact.crossings(),
+        healed.length > 0 ? healed : null,
+        exact.norms());
+  }
+
+  /** Of a trajectory that was sampled. */
   static TrajectoryResult of(
-      Course course, long points, Transitions transitions, Crossings exact, TrajectoryNorms norms) {
+      Course course, long points, Transitions transitions, TrajectoryNorms norms) {
+    return of(course, points, transitions, null, null, norms);
+  }
+
+  private static TrajectoryResult of(
+      Course course,
+      long points,
+      Transitions transitions,
+      Crossings exact,
+      double[] healedSeams,
+      TrajectoryNorms norms) {
     return new TrajectoryResult(
         course.curve().kind(),
         course.anchors(),
@@ -64,6 +86,7 @@ public record TrajectoryResult(
         transitions.regions(),
         exact == null ? null : exact.shortestRegion(),
         exact == null ? null : exact.longestRegion(),
+        healedSeams,
         norms != null && Double.isFinite(norms.mean()) ? norms : null,
         null,
         null);
@@ -83,6 +106,7 @@ public record TrajectoryResult(
         regions,
         shortestRegion,
         longestRegion,
+        healedSeams,
         jacobianNorm,
         compared,
         measured);
