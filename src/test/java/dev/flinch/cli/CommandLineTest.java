@@ -487,7 +487,7 @@ class CommandLineTest {
     assertTrue(json.get("regions").asLong() > 1);
     assertEquals(16, json.get("jacobianNorm").get("perBin").size());
     assertTrue(json.get("seconds").asDouble() > 0);
-    assertTrue(Files.readString(figure).contains("</svg>"));
+    assertTrue(Files.readString(figure).contains("</svg"));
   }
 
   @Test
