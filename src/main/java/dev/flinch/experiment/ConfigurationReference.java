@@ -44,7 +44,8 @@ final class ConfigurationReference {
       seed; networks of one architecture are trained together. `quickstart.json` needs no data but
       what Flinch draws itself; `mnist.json` is the same study on MNIST. `figure-2.json` and
       `figure-3.json` ask for what Figures 2 and 3 of Novak et al. show, with the paper's settings;
-      those with `-small` in their names train less, and are meant for a CPU.
+      those with `-small` in their names train less, and are meant for a CPU (`figure-3-small.json`
+      without augmentation, which takes far more training to fit).
 
       ```
       flinch run configs/quickstart.json
