@@ -179,9 +179,11 @@ public final class CheckTable {
     List<String> cells = new ArrayList<>();
     cells.add(job.get("name").asText());
     cells.add(number("%.4f", job.get("seconds")));
-    cells.add(number("%.0f", job.get("gflops")));
-    cells.add(number("%.2f", job.get("fractionOfGemm")));
-    cells.add(number("%.2f", job.get("fractionOfCopy")));
+    // A job whose products depend on what it finds doesn't count them.
+    boolean counted = job.path("gflops").asDouble() > 0;
+    cells.add(counted ? number("%.0f", job.get("gflops")) : "");
+    cells.add(counted ? number("%.2f", job.get("fractionOfGemm")) : "");
+    cells.add(counted ? number("%.2f", job.get("fractionOfCopy")) : "");
     for (String peer : PEERS.values()) {
       JsonNode theirs = job.get("peers").path(peer);
       cells.add(number("%.4f", theirs.path("seconds")));

@@ -49,13 +49,16 @@ class CheckTableTest {
     write("steps.tsv", "tests\tpassed\t480 passed\n");
     write(
         "flinch-exact-20x200.json",
-        "{\"device\": \"a card\", \"jobs\": [{\"name\": \"exact-20x200\", \"seconds\": 0.5}]}");
+        "{\"device\": \"a card\", \"jobs\": [{\"name\": \"exact-20x200\", \"seconds\": 0.5,"
+            + " \"gflops\": 0, \"fractionOfGemm\": 0, \"fractionOfCopy\": 0}]}");
     write(
         "peers-transitions-2^20-20x200.json",
         "{\"jobs\": [{\"name\": \"transitions-2^20-20x200\", \"seconds\": 30}]}");
     CheckTable.main(new String[] {folder.toString()});
     JsonNode table = new ObjectMapper().readTree(folder.resolve("table.json").toFile());
     assertEquals(60, table.at("/jobs/0/peers/PyTorch/ratio").asDouble());
+    String markdown = Files.readString(folder.resolve("table.md"));
+    assertTrue(markdown.contains("| exact-20x200 | 0.5000 |  |  |  | 30.0000 |"), markdown);
   }
 
   @TempDir Path folder;
