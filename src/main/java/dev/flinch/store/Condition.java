@@ -34,16 +34,18 @@ import org.apache.commons.jexl3.introspection.JexlPermissions;
  * ==}. Numbers don't overflow: {@link ConditionArithmetic}.
  */
 public final class Condition {
+  private static final JexlFeatures FEATURES =
+      JexlFeatures.createNone()
+          .script(false)
+          .structuredLiteral(true)
+          .comparatorNames(true)
+          .sideEffect(false)
+          .sideEffectGlobal(false);
+
   private static final JexlEngine ENGINE =
       new JexlBuilder()
           .permissions(new Nothing())
-          .features(
-              JexlFeatures.createNone()
-                  .script(false)
-                  .structuredLiteral(true)
-                  .comparatorNames(true)
-                  .sideEffect(false)
-                  .sideEffectGlobal(false))
+          .features(FEATURES)
           .arithmetic(new ConditionArithmetic())
           .strict(true)
           .safe(false)
@@ -138,7 +140,7 @@ public final class Condition {
     }
     JexlScript script;
     try {
-      script = ENGINE.createScript(new JexlInfo("condition", 1, 1), expression);
+      script = ENGINE.createScript(FEATURES, new JexlInfo("condition", 1, 1), expression);
     } catch (JexlException e) {
       throw refused(expression, e);
     }
@@ -161,9 +163,9 @@ public final class Condition {
     String hint =
         expression.matches("(?s).*[^=!<>~^$]=[^=~^$].*") ? " (equality is written ==)" : "";
     return new RequestException(
-        "condition: expected comparisons such as depth >= 3, with and, or, not; found %s%s, at column %d:%n  %s%n  %s^"
+        "condition: expected comparisons such as depth >= 3, with and, or, not; can't read it from %s on%s, at column %d:%n  %s%n  %s^"
             .formatted(
-                detail.isEmpty() ? "something else" : "'" + detail + "'",
+                detail.isEmpty() ? "here" : detail,
                 hint,
                 column,
                 expression,

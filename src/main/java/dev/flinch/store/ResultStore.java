@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -562,6 +563,63 @@ public final class ResultStore implements AutoCloseable {
             return plan.executeUpdate();
           }
         });
+  }
+
+  /**
+   * Opens the stacks of workers that are known to be gone, without waiting for their leases.
+   *
+   * @param gone tells them by their names
+   * @return how many stacks
+   */
+  public int abandon(Predicate<String> gone) {
+    return transaction(
+        () -> {
+          int opened = 0;
+          try (PreparedStatement open =
+              connection.prepareStatement(
+                  "UPDATE stack SET state = 'open', lease_millis = NULL"
+                      + " WHERE state = 'running' AND worker = ?")) {
+            for (String worker : workers()) {
+              if (gone.test(worker)) {
+                open.setString(1, worker);
+                opened += open.executeUpdate();
+              }
+            }
+          }
+          return opened;
+        });
+  }
+
+  private List<String> workers() throws SQLException {
+    List<String> workers = new ArrayList<>();
+    try (PreparedStatement select =
+            connection.prepareStatement(
+                "SELECT DISTINCT worker FROM stack WHERE state = 'running'");
+        ResultSet found = select.executeQuery()) {
+      while (found.next()) {
+        workers.add(found.getString(1));
+      }
+    }
+    return workers;
+  }
+
+  /** What stacks that are not done will cost, in the unit of {@link PlannedStack#cost()}. */
+  public double costLeft() {
+    return query(() -> cost("state <> 'done'"));
+  }
+
+  /** What a claimed stack costs, in the same unit. */
+  public double cost(Claim claim) {
+    return query(() -> cost("id = " + claim.stack()));
+  }
+
+  private double cost(String which) throws SQLException {
+    try (PreparedStatement select =
+            connection.prepareStatement("SELECT SUM(cost) FROM stack WHERE " + which);
+        ResultSet found = select.executeQuery()) {
+      found.next();
+      return found.getDouble(1);
+    }
   }
 
   /** How far the sweep is. */
