@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
  * <p>A replica ends where SciPy's L-BFGS-B does by default: where its loss falls by no more than
  * 2.2·10⁻⁹ max(|f|, |f′|, 1) in an iteration, or no component of its gradient exceeds 10⁻⁵.
  */
-final class Lbfgs implements AutoCloseable {
+final class Lbfgs {
   /** Pairs (s, y) that are kept. */
   static final int PAIRS = 10;
 
@@ -94,7 +94,6 @@ final class Lbfgs implements AutoCloseable {
   private final int chunk;
   private final int chunks;
   private final int stride;
-  private final Scope scope;
   private final DeviceArray rows;
   private final DeviceArray factors;
   private final Matrix grams;
@@ -132,11 +131,11 @@ final class Lbfgs implements AutoCloseable {
   }
 
   /**
-   * Room for replicas that stand at 0.
+   * Room in a scope for replicas that stand at 0.
    *
    * @param size variables of each, n
    */
-  Lbfgs(Device device, int replicas, int size) {
+  Lbfgs(Device device, Scope scope, int replicas, int size) {
     this.device = device;
     this.replicas = replicas;
     this.size = size;
@@ -145,7 +144,6 @@ final class Lbfgs implements AutoCloseable {
     this.stride = Math.multiplyExact(chunks, chunk);
     this.losses = new double[replicas];
     this.pairs = new int[replicas];
-    this.scope = new Scope(device);
     this.rows = scope.floats((long) replicas * ROWS * stride);
     this.factors = scope.floats(2L * replicas * HISTORY);
     long products = HISTORY * HISTORY;
@@ -531,10 +529,5 @@ final class Lbfgs implements AutoCloseable {
    */
   Matrix memory(int row, int from, int height, int width) {
     return part(row, from, height, width);
-  }
-
-  @Override
-  public void close() {
-    scope.close();
   }
 }

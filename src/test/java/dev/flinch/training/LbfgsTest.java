@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.device.Matrix;
+import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.reference.Reference;
 import dev.flinch.training.Lbfgs.Ending;
@@ -144,7 +145,8 @@ class LbfgsTest {
     int n = starts.get(0).length;
     int replicas = functions.size();
     List<Path> paths = functions.stream().map(f -> new Path()).toList();
-    try (Lbfgs lbfgs = new Lbfgs(device, replicas, n)) {
+    try (Scope scope = new Scope(device)) {
+      Lbfgs lbfgs = new Lbfgs(device, scope, replicas, n);
       Matrix points = lbfgs.points(0, 1, n);
       Matrix trials = lbfgs.trials(0, 1, n);
       Matrix gradients = lbfgs.gradients(0, 1, n);
