@@ -1,6 +1,5 @@
 package dev.flinch.experiment;
 
-import com.sun.management.OperatingSystemMXBean;
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
@@ -11,7 +10,6 @@ import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
 import dev.flinch.report.Figure;
 import dev.flinch.training.EpochRecord;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -78,7 +76,8 @@ public final class Study {
       Path runFolder,
       boolean resume,
       Progress progress) {
-    return run(configuration, device, dataDirectory, runFolder, resume, progress, mostStackBytes());
+    return run(
+        configuration, device, dataDirectory, runFolder, resume, progress, mostStackBytes(device));
   }
 
   /**
@@ -158,11 +157,12 @@ public final class Study {
     }
   }
 
-  /** A quarter of the machine's memory, but not more than half of what Java may copy it to. */
-  private static long mostStackBytes() {
-    long physical =
-        ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
-    return Math.min(physical / 4, Runtime.getRuntime().maxMemory() / 2);
+  /**
+   * What the buffers of a stack may take together: half of what the device has free, but not more
+   * than half of what Java may copy it to.
+   */
+  public static long mostStackBytes(Device device) {
+    return Math.min(device.freeBytes() / 2, Runtime.getRuntime().maxMemory() / 2);
   }
 
   /** Cuts each architecture's networks into stacks of a bounded size, as equal as can be. */
