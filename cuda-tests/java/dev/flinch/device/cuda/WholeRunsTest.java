@@ -32,6 +32,7 @@ import dev.flinch.sensitivity.Transitions;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.Evaluation;
+import dev.flinch.training.LbfgsTrainer;
 import dev.flinch.training.Outcome;
 import dev.flinch.training.ReplicaSettings;
 import dev.flinch.training.StopRule;
@@ -215,6 +216,51 @@ class WholeRunsTest {
     Course again = train(CUDA, OptimizerRule.ADAM, networks, new double[] {0.01}, 7);
     for (int step = 0; step < 7; step++) {
       assertArrayEquals(once.losses().get(step), again.losses().get(step));
+    }
+  }
+
+  /** Losses after each iteration of L-BFGS: {@code [iteration][replica]}. */
+  private static double[][] lossesByLbfgs(Device device, List<Network> networks, int iterations) {
+    LabelledImages images = images(83);
+    List<int[]> labels = networks.stream().map(n -> images.labels()).toList();
+    StopRule stop = new StopRule(0, iterations, Double.POSITIVE_INFINITY);
+    double[][] losses = new double[iterations][networks.size()];
+    try (DeviceExamples examples = new DeviceExamples(device, images);
+        NetworkStack stack = new NetworkStack(device, networks);
+        LbfgsTrainer trainer = new LbfgsTrainer(stack, examples, stop, labels)) {
+      while (!trainer.done()) {
+        trainer.step();
+      }
+      trainer.history().forEach(e -> losses[(int) e.step() - 1][e.replica()] = e.loss());
+      return losses;
+    }
+  }
+
+  @Test
+  void lossesByLbfgsAreTheCpusAndHaveTheSameBitsInAnyCompany() {
+    List<Network> networks =
+        List.of(network(1, Activation.TANH, true), network(2, Activation.TANH, true));
+    double[][] expected = lossesByLbfgs(CPU, networks, 3);
+    double[][] actual = lossesByLbfgs(CUDA, networks, 3);
+    double[][] alone = lossesByLbfgs(CUDA, networks.subList(1, 2), 3);
+    for (int k = 0; k < 3; k++) {
+      for (int r = 0; r < 2; r++) {
+        String what = "iteration %d, replica %d".formatted(k, r);
+        assertEquals(expected[k][r], actual[k][r], 1e-4 * expected[k][r], what);
+      }
+      assertEquals(alone[k][0], actual[k][1]);
+    }
+  }
+
+  @Test
+  void lossesByLbfgsOfMoreWeightsThanAChunkAreTheCpus() {
+    // 4160 weights, of which 4096 are summed before float64 takes over.
+    List<Network> networks =
+        List.of(RandomNetworks.network(3, Activation.RELU, false, SHAPE.size(), 130, 4));
+    double[][] expected = lossesByLbfgs(CPU, networks, 2);
+    double[][] actual = lossesByLbfgs(CUDA, networks, 2);
+    for (int k = 0; k < 2; k++) {
+      assertEquals(expected[k][0], actual[k][0], 1e-4 * expected[k][0], "iteration " + k);
     }
   }
 

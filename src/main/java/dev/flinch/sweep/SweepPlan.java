@@ -1,10 +1,10 @@
 package dev.flinch.sweep;
 
 import dev.flinch.base.RequestException;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.store.Pair;
 import dev.flinch.store.PlannedStack;
+import dev.flinch.training.Optimizer;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.AbstractList;
@@ -62,7 +62,7 @@ public final class SweepPlan {
   }
 
   private void identify() {
-    Map<OptimizerRule, CanonicalText> texts = new ConcurrentHashMap<>();
+    Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
     int networks = settings() * seeds.length;
     long[] hashes = new long[2 * networks];
     IntStream.range(0, (networks + HASHED_AT_ONCE - 1) / HASHED_AT_ONCE)

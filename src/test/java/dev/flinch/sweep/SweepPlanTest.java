@@ -6,13 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Replica;
 import dev.flinch.experiment.StackWork;
 import dev.flinch.network.Architecture;
 import dev.flinch.store.Pair;
 import dev.flinch.store.PlannedStack;
+import dev.flinch.training.Optimizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -322,7 +322,7 @@ class SweepPlanTest {
         }
         default -> {
           assertEquals(List.of("SGD", "Adam"), List.of(pair.leftLabel(), pair.rightLabel()));
-          assertEquals(OptimizerRule.SGD, left.training().optimizer());
+          assertEquals(Optimizer.SGD, left.training().optimizer());
           assertEquals(List.of(0.001), right.training().learningRates());
         }
       }
