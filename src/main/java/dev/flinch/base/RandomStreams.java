@@ -18,6 +18,7 @@ public final class RandomStreams {
     SHUFFLE(2),
     LABELS(3),
     SUBSET(4),
+    PICK(12),
     AUGMENTATION(5),
     TRAJECTORY(6),
     GLYPHS(7),

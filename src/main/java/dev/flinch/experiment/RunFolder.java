@@ -202,6 +202,20 @@ final class RunFolder implements AutoCloseable {
         : Optional.empty();
   }
 
+  /**
+   * The results of the run whose weights a file holds, if it is the file of a finished run's
+   * folder.
+   *
+   * @throws RequestException if the results are damaged
+   */
+  static Optional<StudyMetrics> metricsOf(Path weights) {
+    Path folder = weights.toAbsolutePath().getParent();
+    boolean ofRun =
+        weights.getFileName().toString().equals(WEIGHTS)
+            && Files.isRegularFile(folder.resolve(METRICS));
+    return ofRun ? Optional.of(metrics(folder)) : Optional.empty();
+  }
+
   /** The results that a finished run left. */
   static StudyMetrics metrics(Path path) {
     return convert(path.resolve(METRICS), StudyMetrics.class);

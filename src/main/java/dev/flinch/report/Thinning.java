@@ -1,0 +1,16 @@
+package dev.flinch.report;
+
+/** Which points of many are drawn: every so manieth, so that a drawing stays small. */
+final class Thinning {
+  private Thinning() {}
+
+  /** From one drawn point to the next. */
+  static int step(int points, int most) {
+    return Math.max(1, (points + most - 1) / most);
+  }
+
+  /** What a reader is told of it. */
+  static String words(int step) {
+    return step == 1 ? "every point" : "one point in " + step;
+  }
+}
