@@ -157,17 +157,18 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
       result = new Studies(PerPointStudy.of(networks, request, opened, progress));
     }
     List<PerPointStudy> studies = result.networks();
-    String heading =
-        "%s, %s %s"
-            .formatted(weights.getFileName(), dataset, split.name().toLowerCase(Locale.ROOT));
+    String points = "%s %s".formatted(dataset, split.name().toLowerCase(Locale.ROOT));
     if (list != null) {
       list.write(file -> PerPointStudy.writeCsv(file, studies));
     }
     if (drawing != null) {
-      drawing.write(PerPointStudy.figure(heading, studies)::write);
+      drawing.write(
+          PerPointStudy.figure("Sensitivity and error at single points, " + points, studies)
+              ::write);
     }
     if (bounded != null) {
-      bounded.write(studies.get(0).boundsFigure(heading + ": " + studies.get(0).title())::write);
+      bounded.write(
+          studies.get(0).boundsFigure("Sensitivity and loss at single points, " + points)::write);
     }
     return result;
   }

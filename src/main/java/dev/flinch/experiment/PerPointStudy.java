@@ -240,6 +240,7 @@ public record PerPointStudy(
     double[] losses = curveLosses();
     return PointBoundsFigure.of(
         title,
+        title(),
         new PointBoundsFigure.Points(
             points.crossEntropy(), points.jacobianNorm(), points.misclassified()),
         new PointBoundsFigure.Curves(

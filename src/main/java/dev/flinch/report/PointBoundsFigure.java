@@ -18,8 +18,8 @@ import org.jfree.data.xy.XYSeriesCollection;
 public final class PointBoundsFigure {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 560;
-  private static final double DOT = 3;
-  private static final int MOST_POINTS = 6000;
+  private static final double DOT = 3.4;
+  private static final int MOST_POINTS = 3000;
 
   /** The curves reach below the points by no more than this. */
   private static final double DEPTH = 10;
@@ -38,37 +38,43 @@ public final class PointBoundsFigure {
   public record Curves(
       double[] crossEntropy, double[] lower, double[] maximumEntropy, double logitGradientNorm) {}
 
-  /** The figure; norms and losses of 0 stand at the lower ends. */
-  public static Figure of(String title, Points points, Curves curves) {
+  /**
+   * The figure; norms and losses of 0 stand at the lower ends.
+   *
+   * @param network its name in the subtitle
+   */
+  public static Figure of(String title, String network, Points points, Curves curves) {
+    int step = Thinning.step(points.norms().length, MOST_POINTS);
+    double[] drawnLosses = Thinning.every(points.crossEntropy(), step);
+    double[] drawnNorms = Thinning.every(points.norms(), step);
     LogScale losses =
-        new LogScale("cross-entropy of the point  (nats)", Arrays.stream(points.crossEntropy()));
-    double lowest =
-        Arrays.stream(points.norms()).filter(v -> v > 0).min().orElse(Double.MIN_NORMAL);
+        new LogScale("cross-entropy of the point  (nats)", Arrays.stream(drawnLosses));
+    double lowest = Arrays.stream(drawnNorms).filter(v -> v > 0).min().orElse(Double.MIN_NORMAL);
     LogScale norms =
         new LogScale(
             "Jacobian norm  ‖∂ probabilities / ∂ input‖",
             DoubleStream.concat(
-                Arrays.stream(points.norms()),
+                Arrays.stream(drawnNorms),
                 DoubleStream.concat(
                         Arrays.stream(curves.lower()), Arrays.stream(curves.maximumEntropy()))
                     .filter(v -> v >= lowest / DEPTH)));
 
     XYSeriesCollection dots = new XYSeriesCollection();
     XYLineAndShapeRenderer shapes = new XYLineAndShapeRenderer(false, true);
+    shapes.setDrawOutlines(false);
     LegendItemCollection legend = new LegendItemCollection();
-    int step = Thinning.step(points.norms().length, MOST_POINTS);
     for (int kind = 0; kind < 2; kind++) {
       boolean wrong = kind == 1;
       Color colour = Style.colour(kind);
       XYSeries series = new XYSeries(kind, false, true);
-      for (int i = 0; i < points.norms().length; i += step) {
-        if (points.misclassified()[i] == wrong) {
-          series.add(losses.place(points.crossEntropy()[i]), norms.place(points.norms()[i]), false);
+      for (int i = 0; i < drawnNorms.length; i++) {
+        if (points.misclassified()[i * step] == wrong) {
+          series.add(losses.place(drawnLosses[i]), norms.place(drawnNorms[i]), false);
         }
       }
       dots.addSeries(series);
       shapes.setSeriesShape(kind, Style.marker(0, DOT));
-      shapes.setSeriesPaint(kind, Style.pale(colour, 0.4));
+      shapes.setSeriesPaint(kind, Style.pale(colour, 0.25));
       legend.add(
           Style.legendMarker(
               wrong ? "misclassified" : "classified correctly", Style.marker(0, 9), colour));
@@ -79,17 +85,30 @@ public final class PointBoundsFigure {
     strokes.setDrawSeriesLineAsPath(true);
     plot.setDataset(1, lines);
     plot.setRenderer(1, strokes);
-    line(lines, strokes, legend, norms, curves, curves.maximumEntropy(), "maximum entropy", 4);
-    line(lines, strokes, legend, norms, curves, curves.lower(), "lower bound", 2);
+    line(
+        lines,
+        strokes,
+        legend,
+        losses,
+        norms,
+        curves,
+        curves.maximumEntropy(),
+        "maximum-entropy curve",
+        4);
+    line(lines, strokes, legend, losses, norms, curves, curves.lower(), "lower bound", 2);
     Style.dress(plot);
+    boolean zeros =
+        DoubleStream.concat(Arrays.stream(drawnNorms), Arrays.stream(drawnLosses))
+            .anyMatch(v -> v <= 0);
     return new Figure(
-        Style.chart(title, subtitle(points, curves, step), legend, plot), WIDTH, HEIGHT);
+        Style.chart(title, subtitle(network, zeros, curves, step), legend, plot), WIDTH, HEIGHT);
   }
 
   private static void line(
       XYSeriesCollection lines,
       XYLineAndShapeRenderer strokes,
       LegendItemCollection legend,
+      LogScale losses,
       LogScale norms,
       Curves curves,
       double[] values,
@@ -98,7 +117,7 @@ public final class PointBoundsFigure {
     XYSeries series = new XYSeries(label, false, true);
     double low = norms.getRange().getLowerBound();
     IntStream.range(0, values.length)
-        .filter(i -> values[i] >= low)
+        .filter(i -> values[i] >= low && losses.getRange().contains(curves.crossEntropy()[i]))
         .forEach(i -> series.add(curves.crossEntropy()[i], values[i], false));
     int index = lines.getSeriesCount();
     lines.addSeries(series);
@@ -107,15 +126,12 @@ public final class PointBoundsFigure {
     legend.add(Style.legendLine(label, Style.colour(colour)));
   }
 
-  private static String subtitle(Points points, Curves curves, int step) {
-    boolean zeros =
-        DoubleStream.concat(Arrays.stream(points.norms()), Arrays.stream(points.crossEntropy()))
-            .anyMatch(v -> v <= 0);
+  private static String subtitle(String network, boolean zeros, Curves curves, int step) {
     return String.format(
         Locale.ROOT,
-        "Dots: %s of %,d.  Lines: for orthogonal logit gradients of norm M = %.3g, their mean.%s",
+        "%s.  Dots: %s.  Lines: for orthogonal logit gradients, all of their mean norm %.3g.%s",
+        network,
         Thinning.words(step),
-        points.norms().length,
         curves.logitGradientNorm(),
         zeros ? "  Zeros stand at the lower ends." : "");
   }

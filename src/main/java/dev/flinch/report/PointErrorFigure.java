@@ -23,11 +23,11 @@ import org.jfree.data.xy.XYSeriesCollection;
 public final class PointErrorFigure {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 660;
-  private static final double DOT = 2.6;
-  private static final double MARKER = 8;
+  private static final double DOT = 3;
+  private static final double MARKER = 7;
 
   /** More points than these, of all networks together, are thinned out. */
-  private static final int MOST_POINTS = 6000;
+  private static final int MOST_POINTS = 3000;
 
   private PointErrorFigure() {}
 
@@ -52,11 +52,26 @@ public final class PointErrorFigure {
   public record Bin(double norm, double fraction, double low, double high) {}
 
   /** The figure; norms and losses of 0 stand at the lower ends. */
-  public static Figure of(String title, List<Series> networks) {
+  public static Figure of(String title, List<Series> all) {
+    int step = Thinning.step(all.stream().mapToInt(n -> n.norms().length).sum(), MOST_POINTS);
+    List<Series> networks =
+        all.stream()
+            .map(
+                n ->
+                    new Series(
+                        n.label(),
+                        Thinning.every(n.norms(), step),
+                        Thinning.every(n.crossEntropy(), step),
+                        n.bins()))
+            .collect(Collectors.toList());
     LogScale norms =
         new LogScale(
             "Jacobian norm of the point  ‖∂ probabilities / ∂ input‖",
-            networks.stream().flatMapToDouble(n -> Arrays.stream(n.norms())));
+            networks.stream()
+                .flatMapToDouble(
+                    n ->
+                        DoubleStream.concat(
+                            Arrays.stream(n.norms()), n.bins().stream().mapToDouble(Bin::norm))));
     LogScale losses =
         new LogScale(
             "cross-entropy  (nats)",
@@ -64,12 +79,12 @@ public final class PointErrorFigure {
     NumberAxis fractions = Style.linear("fraction misclassified");
     double highest =
         networks.stream().flatMap(n -> n.bins().stream()).mapToDouble(Bin::high).max().orElse(1);
-    fractions.setRange(0, Math.min(1.02, 1.06 * highest));
+    // Room for whole markers at 0 and 1.
+    fractions.setRange(-0.02 * highest, Math.min(1.03, 1.06 * highest));
 
-    int step = Thinning.step(networks.stream().mapToInt(n -> n.norms().length).sum(), MOST_POINTS);
     CombinedDomainXYPlot plot = new CombinedDomainXYPlot(norms);
     plot.setGap(18);
-    plot.add(points(networks, norms, losses, step));
+    plot.add(points(networks, norms, losses));
     plot.add(fractions(networks, norms, fractions));
     Style.dress(plot);
     LegendItemCollection legend = new LegendItemCollection();
@@ -80,18 +95,19 @@ public final class PointErrorFigure {
     return new Figure(Style.chart(title, subtitle(networks, step), legend, plot), WIDTH, HEIGHT);
   }
 
-  private static XYPlot points(List<Series> networks, LogScale norms, LogScale losses, int step) {
+  private static XYPlot points(List<Series> networks, LogScale norms, LogScale losses) {
     XYSeriesCollection dots = new XYSeriesCollection();
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(false, true);
+    renderer.setDrawOutlines(false);
     for (int i = 0; i < networks.size(); i++) {
       Series network = networks.get(i);
       XYSeries series = new XYSeries(i, false, true);
-      for (int p = 0; p < network.norms().length; p += step) {
+      for (int p = 0; p < network.norms().length; p++) {
         series.add(norms.place(network.norms()[p]), losses.place(network.crossEntropy()[p]), false);
       }
       dots.addSeries(series);
       renderer.setSeriesShape(i, Style.marker(0, DOT));
-      renderer.setSeriesPaint(i, Style.pale(Style.colour(i), 0.35));
+      renderer.setSeriesPaint(i, Style.pale(Style.colour(i), 0.3));
     }
     XYPlot panel = new XYPlot(dots, null, losses, renderer);
     Style.dress(panel);
