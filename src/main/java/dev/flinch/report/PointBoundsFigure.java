@@ -18,7 +18,6 @@ import org.jfree.data.xy.XYSeriesCollection;
 public final class PointBoundsFigure {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 560;
-  private static final double DOT = 3.4;
   private static final int MOST_POINTS = 3000;
 
   /** The curves reach below the points by no more than this. */
@@ -44,9 +43,9 @@ public final class PointBoundsFigure {
    * @param network its name in the subtitle
    */
   public static Figure of(String title, String network, Points points, Curves curves) {
-    int step = Thinning.step(points.norms().length, MOST_POINTS);
-    double[] drawnLosses = Thinning.every(points.crossEntropy(), step);
-    double[] drawnNorms = Thinning.every(points.norms(), step);
+    int step = PointCloud.step(points.norms().length, MOST_POINTS);
+    double[] drawnLosses = PointCloud.every(points.crossEntropy(), step);
+    double[] drawnNorms = PointCloud.every(points.norms(), step);
     LogScale losses =
         new LogScale("cross-entropy of the point  (nats)", Arrays.stream(drawnLosses));
     double lowest = Arrays.stream(drawnNorms).filter(v -> v > 0).min().orElse(Double.MIN_NORMAL);
@@ -73,8 +72,8 @@ public final class PointBoundsFigure {
         }
       }
       dots.addSeries(series);
-      shapes.setSeriesShape(kind, Style.marker(0, DOT));
-      shapes.setSeriesPaint(kind, Style.pale(colour, 0.25));
+      shapes.setSeriesShape(kind, Style.marker(0, PointCloud.diameter(drawnNorms.length)));
+      shapes.setSeriesPaint(kind, Style.pale(colour, PointCloud.opacity(drawnNorms.length)));
       legend.add(
           Style.legendMarker(
               wrong ? "misclassified" : "classified correctly", Style.marker(0, 9), colour));
@@ -131,7 +130,7 @@ public final class PointBoundsFigure {
         Locale.ROOT,
         "%s.  Dots: %s.  Lines: for orthogonal logit gradients, all of their mean norm %.3g.%s",
         network,
-        Thinning.words(step),
+        PointCloud.words(step),
         curves.logitGradientNorm(),
         zeros ? "  Zeros stand at the lower ends." : "");
   }

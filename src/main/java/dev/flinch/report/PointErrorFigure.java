@@ -23,7 +23,6 @@ import org.jfree.data.xy.XYSeriesCollection;
 public final class PointErrorFigure {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 660;
-  private static final double DOT = 3;
   private static final double MARKER = 7;
 
   /** More points than these, of all networks together, are thinned out. */
@@ -53,15 +52,15 @@ public final class PointErrorFigure {
 
   /** The figure; norms and losses of 0 stand at the lower ends. */
   public static Figure of(String title, List<Series> all) {
-    int step = Thinning.step(all.stream().mapToInt(n -> n.norms().length).sum(), MOST_POINTS);
+    int step = PointCloud.step(all.stream().mapToInt(n -> n.norms().length).sum(), MOST_POINTS);
     List<Series> networks =
         all.stream()
             .map(
                 n ->
                     new Series(
                         n.label(),
-                        Thinning.every(n.norms(), step),
-                        Thinning.every(n.crossEntropy(), step),
+                        PointCloud.every(n.norms(), step),
+                        PointCloud.every(n.crossEntropy(), step),
                         n.bins()))
             .collect(Collectors.toList());
     LogScale norms =
@@ -99,6 +98,7 @@ public final class PointErrorFigure {
     XYSeriesCollection dots = new XYSeriesCollection();
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(false, true);
     renderer.setDrawOutlines(false);
+    int drawn = networks.stream().mapToInt(n -> n.norms().length).sum();
     for (int i = 0; i < networks.size(); i++) {
       Series network = networks.get(i);
       XYSeries series = new XYSeries(i, false, true);
@@ -106,8 +106,8 @@ public final class PointErrorFigure {
         series.add(norms.place(network.norms()[p]), losses.place(network.crossEntropy()[p]), false);
       }
       dots.addSeries(series);
-      renderer.setSeriesShape(i, Style.marker(0, DOT));
-      renderer.setSeriesPaint(i, Style.pale(Style.colour(i), 0.3));
+      renderer.setSeriesShape(i, Style.marker(0, PointCloud.diameter(drawn)));
+      renderer.setSeriesPaint(i, Style.pale(Style.colour(i), PointCloud.opacity(drawn)));
     }
     XYPlot panel = new XYPlot(dots, null, losses, renderer);
     Style.dress(panel);
@@ -155,7 +155,10 @@ public final class PointErrorFigure {
             .flatMapToDouble(
                 n -> DoubleStream.concat(Arrays.stream(n.norms()), Arrays.stream(n.crossEntropy())))
             .anyMatch(v -> v <= 0);
-    return "Above: %s.  Below: %s bins of equal counts at their medians, with 95%% intervals.%s"
-        .formatted(Thinning.words(step), bins, zeros ? "  Zeros stand at the lower ends." : "");
+    return "Above: %s.  Below: %s of equal counts at their medians, with 95%% intervals.%s"
+        .formatted(
+            PointCloud.words(step),
+            bins.equals("1") ? "1 bin" : bins + " bins",
+            zeros ? "  Zeros stand at the lower ends." : "");
   }
 }
