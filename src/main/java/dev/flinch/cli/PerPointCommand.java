@@ -36,8 +36,8 @@ import picocli.CommandLine.Parameters;
     footer = {
       "",
       "Example:",
-      "  flinch points runs/figure-6-small/weights.safetensors --pick 5 --dataset mnist \\",
-      "      --figure figure-6.png"
+      "  flinch points runs/figure-6-small/weights.safetensors --pick 5 \\",
+      "      --dataset mnist --figure figure-6.png"
     })
 final class PerPointCommand extends Action<PerPointCommand.Studies> {
   /** As many as Figure 6 shows, and as colours are told apart well. */
@@ -258,8 +258,7 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
                         "%.4f to %.4f".formatted(bin.fraction().low(), bin.fraction().high()))));
     out.print(
         Table.format(
-            List.of(
-                "Jacobian norm from", "to", "points", "misclassified", "fraction", "95% interval"),
+            List.of("norm from", "to", "points", "misclassified", "fraction", "95% interval"),
             rows));
     out.println();
     ErrorDetection detection = study.errorDetection();
