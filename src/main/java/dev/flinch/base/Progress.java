@@ -14,4 +14,7 @@ public interface Progress {
    * @param total units in all
    */
   void report(String task, long done, long total);
+
+  /** Says more about the task at hand, in a few words that take the place of those before. */
+  default void detail(String words) {}
 }

@@ -18,11 +18,12 @@ public final class RandomStreams {
     SHUFFLE(2),
     LABELS(3),
     SUBSET(4),
-    PICK(12),
     AUGMENTATION(5),
     TRAJECTORY(6),
     GLYPHS(7),
-    BENCHMARK(8);
+    BENCHMARK(8),
+    SWEEP(9),
+    PICK(12);
 
     private final long code;
 

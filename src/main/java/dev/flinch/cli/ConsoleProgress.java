@@ -22,6 +22,8 @@ final class ConsoleProgress implements Progress, AutoCloseable {
   private interface Display extends AutoCloseable {
     void show(long done, long total);
 
+    void detail(String words);
+
     @Override
     void close();
   }
@@ -72,6 +74,13 @@ final class ConsoleProgress implements Progress, AutoCloseable {
   }
 
   @Override
+  public synchronized void detail(String words) {
+    if (display != null) {
+      display.detail(words);
+    }
+  }
+
+  @Override
   public synchronized void close() {
     if (display != null) {
       display.close();
@@ -100,6 +109,11 @@ final class ConsoleProgress implements Progress, AutoCloseable {
     }
 
     @Override
+    public void detail(String words) {
+      bar.setExtraMessage(" " + words);
+    }
+
+    @Override
     public void close() {
       bar.close();
     }
@@ -109,6 +123,7 @@ final class ConsoleProgress implements Progress, AutoCloseable {
     private final String name;
     private final long start = nanoTime.getAsLong();
     private long last = start;
+    private String detail = "";
 
     Lines(String name) {
       this.name = name;
@@ -121,9 +136,14 @@ final class ConsoleProgress implements Progress, AutoCloseable {
       if (done >= total) {
         line("%s: done in %.1f s", name, seconds);
       } else if (now - last >= QUIET.toNanos()) {
-        line("%s: %d%% after %.0f s", name, 100 * done / total, seconds);
+        line("%s: %d%% after %.0f s%s", name, 100 * done / total, seconds, detail);
         last = now;
       }
+    }
+
+    @Override
+    public void detail(String words) {
+      detail = ", " + words;
     }
 
     private void line(String format, Object... values) {

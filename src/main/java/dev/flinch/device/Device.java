@@ -49,6 +49,9 @@ public interface Device extends AutoCloseable {
   /** Bytes allocated and not yet freed. */
   long liveBytes();
 
+  /** Bytes that may still be allocated, about: others take memory too, and give it back. */
+  long freeBytes();
+
   /** How many lanes run side by side. */
   int lanes();
 

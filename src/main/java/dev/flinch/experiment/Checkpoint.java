@@ -29,7 +29,7 @@ import java.util.zip.CRC32C;
  * @param state the trainer's; of a finished stack only what its results need
  * @param results one a replica; empty while the stack is not finished
  */
-record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
+public record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
   private static final String HEAD = "flinchCheckpoint";
   private static final String CHECKSUM = "crc32c";
   private static final String HISTORY = "history";
@@ -46,7 +46,7 @@ record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
       List<NetworkResult> results) {}
 
   /** A finished stack, without what only training needed. */
-  static Checkpoint finished(int stack, TrainerState state, List<NetworkResult> results) {
+  public static Checkpoint finished(int stack, TrainerState state, List<NetworkResult> results) {
     Map<String, float[]> parameters =
         state.arrays().entrySet().stream()
             .filter(array -> array.getKey().matches("(weights|biases)\\.\\d+"))
@@ -59,7 +59,7 @@ record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
   }
 
   /** Writes a whole file or nothing, as {@link Safetensors#write} does. */
-  void write(Path path) {
+  public void write(Path path) {
     Map<String, Tensor> tensors = new HashMap<>();
     state
         .arrays()
@@ -89,7 +89,7 @@ record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
   /**
    * @throws RequestException if the file cannot be read or is not what {@link #write} wrote
    */
-  static Checkpoint read(Path path) {
+  public static Checkpoint read(Path path) {
     Safetensors.Contents contents;
     try {
       contents = Safetensors.read(path);
@@ -160,7 +160,7 @@ record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
   }
 
   /** One network of a stack of {@code replicas}. */
-  Network network(Architecture architecture, int replicas, int replica) {
+  public Network network(Architecture architecture, int replicas, int replica) {
     Function<String, float[][]> layers =
         kind ->
             IntStream.range(0, architecture.depth())

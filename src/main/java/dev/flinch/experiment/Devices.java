@@ -23,6 +23,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The one place where a device is chosen and made. */
 public final class Devices {
@@ -57,6 +58,28 @@ public final class Devices {
    */
   public static Device open(String name) {
     return choose(name).device();
+  }
+
+  /**
+   * The names of all devices that work can be spread over.
+   *
+   * @param name {@code cuda} or {@code auto} for all cards, where there are any; several names with
+   *     commas; any other name for that device alone
+   * @return names that {@link #open} takes
+   */
+  public static List<String> all(String name) {
+    return all(name, Cards::find);
+  }
+
+  static List<String> all(String name, Supplier<Cards> search) {
+    if (name.contains(",")) {
+      return Stream.of(name.split(",")).map(String::strip).distinct().toList();
+    }
+    if (!name.equals("auto") && !name.equals("cuda")) {
+      return List.of(name);
+    }
+    List<String> cards = search.get().found().stream().map(card -> "cuda:" + card.index()).toList();
+    return cards.size() > 1 ? cards : List.of(name);
   }
 
   /**

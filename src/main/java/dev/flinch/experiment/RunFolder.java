@@ -9,20 +9,14 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
@@ -36,8 +30,8 @@ final class RunFolder implements AutoCloseable {
   static final String METRICS = "metrics.json";
   static final String FIGURES = "figures";
 
-  private static final String CONFIG = "config.json";
-  private static final String PROVENANCE = "provenance.json";
+  static final String CONFIG = "config.json";
+  static final String PROVENANCE = "provenance.json";
   private static final String CHECKPOINT = "checkpoint.safetensors";
   private static final String FINISHED_STACK = "finished-%d.safetensors";
   private static final String LOCK = "lock";
@@ -129,7 +123,7 @@ final class RunFolder implements AutoCloseable {
       }
       return new RunFolder(path, channel);
     } catch (IOException e) {
-      throw cannotWrite(path.resolve(LOCK), reason(e), "check the folder's permissions", e);
+      throw RequestException.cannotWrite(path.resolve(LOCK), "check the folder's permissions", e);
     }
   }
 
@@ -148,42 +142,15 @@ final class RunFolder implements AutoCloseable {
           "%s: expected a run folder with %s and %s, found none; choose another --out, without --resume"
               .formatted(path, CONFIG, PROVENANCE));
     }
-    Provenance provenance = convert(path.resolve(PROVENANCE), Provenance.class);
+    Provenance provenance = provenance(path);
     JsonNode before = convert(path.resolve(CONFIG), JsonNode.class);
-    JsonNode now;
-    try {
-      now = Configurations.MAPPER.readTree(configuration.toJson());
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("a configuration that is not JSON", e);
-    }
-    List<String> changed = new ArrayList<>();
-    compare("", before, now, changed);
+    List<String> changed = ConfigurationChanges.between(before, Json.tree(configuration.toJson()));
     if (!changed.isEmpty()) {
       throw new RequestException(
           "%s: began with another configuration:\n  %s\nAsk for what it began with, or choose another --out without --resume."
               .formatted(path, String.join("\n  ", changed)));
     }
     return provenance;
-  }
-
-  private static void compare(String key, JsonNode before, JsonNode now, List<String> changed) {
-    if (before.isObject() && now.isObject()) {
-      Set<String> names = new TreeSet<>();
-      before.fieldNames().forEachRemaining(names::add);
-      now.fieldNames().forEachRemaining(names::add);
-      names.forEach(
-          name -> compare(Schema.child(key, name), before.path(name), now.path(name), changed));
-    } else if (before.isArray() && now.isArray() && before.size() == now.size()) {
-      for (int i = 0; i < now.size(); i++) {
-        compare(key + "[" + i + "]", before.get(i), now.get(i), changed);
-      }
-    } else if (!before.equals(now)) {
-      changed.add("%s: was %s, is %s".formatted(key, shown(before), shown(now)));
-    }
-  }
-
-  private static String shown(JsonNode value) {
-    return value.isMissingNode() ? "not there" : value.toString();
   }
 
   /**
@@ -216,6 +183,11 @@ final class RunFolder implements AutoCloseable {
     return ofRun ? Optional.of(metrics(folder)) : Optional.empty();
   }
 
+  /** Where a run's numbers come from, and whether it has ended. */
+  static Provenance provenance(Path path) {
+    return convert(path.resolve(PROVENANCE), Provenance.class);
+  }
+
   /** The results that a finished run left. */
   static StudyMetrics metrics(Path path) {
     return convert(path.resolve(METRICS), StudyMetrics.class);
@@ -230,7 +202,8 @@ final class RunFolder implements AutoCloseable {
               .formatted(file, e.getOriginalMessage()),
           e);
     } catch (IOException e) {
-      throw new RequestException("%s: cannot be read: %s".formatted(file, reason(e)), e);
+      throw new RequestException(
+          "%s: cannot be read: %s".formatted(file, RequestException.reason(e)), e);
     }
   }
 
@@ -288,7 +261,7 @@ final class RunFolder implements AutoCloseable {
       Files.createDirectories(file.getParent());
       writer.write(file);
     } catch (IOException e) {
-      throw cannotWrite(file, reason(e), remedy(), e);
+      throw RequestException.cannotWrite(file, remedy(), e);
     } catch (RequestException e) {
       throw new RequestException(e.getMessage() + "\n" + remedy(), e);
     }
@@ -304,7 +277,7 @@ final class RunFolder implements AutoCloseable {
       try {
         Files.deleteIfExists(file);
       } catch (IOException e) {
-        throw cannotWrite(file, reason(e), "check the folder's permissions", e);
+        throw RequestException.cannotWrite(file, "check the folder's permissions", e);
       }
     }
   }
@@ -327,33 +300,14 @@ final class RunFolder implements AutoCloseable {
       lock.close();
       Files.deleteIfExists(path.resolve(LOCK));
     } catch (IOException e) {
-      throw cannotWrite(path, reason(e), "the run is finished all the same", e);
+      throw RequestException.cannotWrite(path, "the run is finished all the same", e);
     }
   }
 
   private static RequestException cannotCreate(Path path, IOException e) {
     return new RequestException(
-        "%s: cannot be made: %s; choose another --out".formatted(path, reason(e)), e);
-  }
-
-  private static RequestException cannotWrite(
-      Path path, String reason, String remedy, IOException e) {
-    return new RequestException("%s: cannot be written: %s; %s".formatted(path, reason, remedy), e);
-  }
-
-  private static String reason(IOException e) {
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof NoSuchFileException) {
-      return "no such file or folder";
-    }
-    if (e instanceof FileAlreadyExistsException f) {
-      return f.getFile() + " is a file";
-    }
-    return e instanceof FileSystemException f && f.getReason() != null
-        ? f.getReason()
-        : e.getMessage();
+        "%s: cannot be made: %s; choose another --out".formatted(path, RequestException.reason(e)),
+        e);
   }
 
   @Override
@@ -361,7 +315,7 @@ final class RunFolder implements AutoCloseable {
     try {
       lock.close();
     } catch (IOException e) {
-      throw cannotWrite(path.resolve(LOCK), reason(e), "check the disk", e);
+      throw RequestException.cannotWrite(path.resolve(LOCK), "check the disk", e);
     }
   }
 }

@@ -1,47 +1,23 @@
 package dev.flinch.experiment;
 
-import com.sun.management.OperatingSystemMXBean;
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
-import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
-import dev.flinch.device.DeviceArray;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.device.OutOfDeviceMemoryException;
-import dev.flinch.device.Scope;
-import dev.flinch.experiment.Configuration.JacobianNorm;
-import dev.flinch.experiment.Configuration.Labels;
-import dev.flinch.experiment.Configuration.Split;
-import dev.flinch.experiment.NetworkResult.MeanNorm;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
-import dev.flinch.network.NetworkStack;
 import dev.flinch.report.Figure;
-import dev.flinch.sensitivity.Jacobian;
-import dev.flinch.sensitivity.JacobianNorms;
-import dev.flinch.training.Augmentation;
-import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.EpochRecord;
-import dev.flinch.training.Evaluation;
-import dev.flinch.training.Outcome;
-import dev.flinch.training.ReplicaSettings;
-import dev.flinch.training.StopRule;
-import dev.flinch.training.Trainer;
-import dev.flinch.training.TrainerState;
-import dev.flinch.training.TrainingSettings;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -100,7 +76,8 @@ public final class Study {
       Path runFolder,
       boolean resume,
       Progress progress) {
-    return run(configuration, device, dataDirectory, runFolder, resume, progress, mostStackBytes());
+    return run(
+        configuration, device, dataDirectory, runFolder, resume, progress, mostStackBytes(device));
   }
 
   /**
@@ -180,19 +157,21 @@ public final class Study {
     }
   }
 
-  /** A quarter of the machine's memory, but not more than half of what Java may copy it to. */
-  private static long mostStackBytes() {
-    long physical =
-        ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
-    return Math.min(physical / 4, Runtime.getRuntime().maxMemory() / 2);
+  /**
+   * What the buffers of a stack may take together: half of what the device has free, but not more
+   * than half of what Java may copy it to.
+   */
+  public static long mostStackBytes(Device device) {
+    return Math.min(device.freeBytes() / 2, Runtime.getRuntime().maxMemory() / 2);
   }
 
   /** Cuts each architecture's networks into stacks of a bounded size, as equal as can be. */
   private static List<Integer> stackSizes(
       Configuration configuration, StudyData data, long mostBytes) {
+    int images = data.splits().train().count();
     List<Integer> sizes = new ArrayList<>();
     for (Stack stack : configuration.stacks()) {
-      Architecture architecture = architecture(stack, data);
+      Architecture architecture = data.architecture(stack);
       int largest =
           IntStream.range(0, architecture.depth())
               .map(l -> Math.multiplyExact(architecture.rows(l), architecture.columns(l)))
@@ -203,7 +182,7 @@ public final class Study {
           Math.max(
               1,
               Math.min(
-                  mostBytes / bytes(configuration, data, architecture),
+                  mostBytes / StackWork.bytes(configuration, architecture, images),
                   Integer.MAX_VALUE / largest));
       int networks = stack.replicas().size();
       int stacks = (int) ((networks + most - 1) / most);
@@ -212,22 +191,6 @@ public final class Study {
       }
     }
     return List.copyOf(sizes);
-  }
-
-  /** What training takes for each network: parameters with the optimizer's slots, and a batch. */
-  private static long bytes(
-      Configuration configuration, StudyData data, Architecture architecture) {
-    long unitsOfBatch =
-        architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
-    return Float.BYTES
-        * (architecture.parameters() * (1 + configuration.training().optimizer().slots())
-            + configuration.training().batchSize() * unitsOfBatch
-            + 3L * data.splits().train().count());
-  }
-
-  private static Architecture architecture(Stack stack, StudyData data) {
-    LabelledImages train = data.splits().train();
-    return stack.architecture(train.shape().size(), train.classes());
   }
 
   private void lap(String phase) {
@@ -269,7 +232,7 @@ public final class Study {
       measured.addAll(finished.results());
       for (int r = 0; r < replicas.size(); r++) {
         String id = replicas.get(r).id();
-        networks.put(id, finished.network(architecture(stacks.get(i), data), replicas.size(), r));
+        networks.put(id, finished.network(data.architecture(stacks.get(i)), replicas.size(), r));
         int replica = r;
         histories.put(
             id, finished.state().history().stream().filter(e -> e.replica() == replica).toList());
@@ -362,23 +325,13 @@ public final class Study {
   private void trainAndMeasure() {
     Checkpoint begun =
         Files.exists(folder.checkpoint()) ? Checkpoint.read(folder.checkpoint()) : null;
-    LabelledImages validation = data.splits().validation();
-    boolean augmented =
-        configuration.training().augmentations().stream().anyMatch(a -> a != Augmentation.NONE);
-    LabelledImages taught = data.splits().train();
-    try (DeviceExamples train =
-            augmented
-                ? DeviceExamples.withPixels(device, taught)
-                : new DeviceExamples(device, taught);
-        DeviceExamples test = new DeviceExamples(device, data.splits().test());
-        DeviceExamples held =
-            validation.count() > 0 ? new DeviceExamples(device, validation) : null) {
+    try (StudyExamples examples = StudyExamples.of(configuration, data, device)) {
       lap("data");
       for (int i = 0; i < provenance.stacks().size(); i++) {
         while (!Files.exists(folder.finished(i))) {
           Checkpoint from = begun != null && begun.stack() == i ? begun : null;
           try {
-            new StackWork(i, stacks().get(i), train, test, held).complete(from);
+            complete(i, examples, from);
           } catch (OutOfDeviceMemoryException e) {
             split(i, e);
             begun = null;
@@ -391,6 +344,33 @@ public final class Study {
               .formatted(e.getMessage()),
           e);
     }
+  }
+
+  private void complete(int index, StudyExamples examples, Checkpoint from) {
+    StackWork work =
+        new StackWork(configuration, data, examples, stacks().get(index), device, progress);
+    StackWork.Done done;
+    try {
+      done =
+          work.complete(
+              from == null ? null : from.state(),
+              state -> {
+                folder.write(
+                    folder.checkpoint(),
+                    file -> new Checkpoint(index, state, List.of()).write(file));
+                lap("training");
+                folder.write(provenance.with(null, seconds, provenance.interrupted()));
+              });
+    } catch (StackWork.OtherStateException e) {
+      throw new RequestException(
+          "%s: %s; delete it, and --resume trains this stack again from the start"
+              .formatted(folder.checkpoint(), e.getMessage()),
+          e);
+    }
+    folder.write(
+        folder.finished(index),
+        file -> Checkpoint.finished(index, done.state(), done.results()).write(file));
+    lap("measures");
   }
 
   /**
@@ -408,7 +388,8 @@ public final class Study {
           "network %s doesn't fit into the device's memory by itself: training takes about %,d bytes beside the images, measuring some too, and %s; ask for a smaller network or training.batchSize, or for another --device"
               .formatted(
                   stack.replicas().get(0).id(),
-                  bytes(configuration, data, architecture(stack, data)),
+                  StackWork.bytes(
+                      configuration, data.architecture(stack), data.splits().train().count()),
                   reason.getMessage()),
           reason);
     }
@@ -424,228 +405,5 @@ public final class Study {
     folder.write(provenance.with(null, seconds, provenance.interrupted()));
     LOG.info(
         "{}: {} networks at once don't fit, going on with {}", reason.getMessage(), size, size / 2);
-  }
-
-  /** The training and measuring of one stack. */
-  private final class StackWork {
-    private final int index;
-    private final List<Replica> replicas;
-    private final Architecture architecture;
-    private final int[][] labels;
-    private final DeviceExamples train;
-    private final DeviceExamples test;
-    private final DeviceExamples validation;
-
-    StackWork(
-        int index,
-        Stack stack,
-        DeviceExamples train,
-        DeviceExamples test,
-        DeviceExamples validation) {
-      this.index = index;
-      this.replicas = stack.replicas();
-      this.architecture = architecture(stack, data);
-      this.train = train;
-      this.test = test;
-      this.validation = validation;
-      int[] own = train.images().labels();
-      this.labels =
-          replicas.stream()
-              .map(
-                  r ->
-                      r.labels() == Labels.RANDOM
-                          ? train.images().withRandomLabels(r.seed()).labels()
-                          : own)
-              .toArray(int[][]::new);
-    }
-
-    void complete(Checkpoint from) {
-      try (NetworkStack networks = new NetworkStack(device, initial())) {
-        TrainerState state = train(networks, from);
-        List<NetworkResult> results = measure(networks, state);
-        folder.write(
-            folder.finished(index), file -> Checkpoint.finished(index, state, results).write(file));
-        lap("measures");
-      }
-    }
-
-    private List<Network> initial() {
-      return replicas.stream()
-          .map(r -> Network.initial(architecture, r.seed(), r.initScale()))
-          .toList();
-    }
-
-    private TrainerState train(NetworkStack networks, Checkpoint from) {
-      Configuration.Training training = configuration.training();
-      List<ReplicaSettings> taught =
-          IntStream.range(0, replicas.size())
-              .mapToObj(
-                  r ->
-                      new ReplicaSettings(
-                          replicas.get(r).seed(),
-                          replicas.get(r).learningRate(),
-                          labels[r],
-                          replicas.get(r).augmentation()))
-              .toList();
-      try (Trainer trainer = new Trainer(networks, train, settings(training), taught)) {
-        if (from != null) {
-          restore(trainer, from);
-        }
-        String task =
-            "training %s, %d %s"
-                .formatted(
-                    architecture.title(),
-                    replicas.size(),
-                    replicas.size() == 1 ? "network" : "networks");
-        long interval = training.checkpointSeconds() * 1_000_000_000L;
-        long saved = System.nanoTime();
-        while (!trainer.done()) {
-          trainer.step();
-          progress.report(
-              task, trainer.done() ? trainer.lastStep() : trainer.steps(), trainer.lastStep());
-          boolean endOfEpoch = trainer.steps() % trainer.stepsPerEpoch() == 0;
-          if (!trainer.done()
-              && (interval > 0 ? System.nanoTime() - saved >= interval : endOfEpoch)) {
-            save(trainer.state());
-            saved = System.nanoTime();
-          }
-        }
-        TrainerState state = trainer.state();
-        save(state);
-        return state;
-      }
-    }
-
-    private TrainingSettings settings(Configuration.Training training) {
-      Configuration.Stop stop = training.stop();
-      return new TrainingSettings(
-          training.optimizer(),
-          training.batchSize(),
-          training.decayFactor(),
-          training.decayEpochs(),
-          new StopRule(
-              stop.epochs() == null ? 0 : stop.epochs(),
-              stop.steps() == null ? 0 : stop.steps(),
-              stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy()));
-    }
-
-    private void restore(Trainer trainer, Checkpoint from) {
-      try {
-        trainer.restore(from.state());
-      } catch (IllegalArgumentException e) {
-        throw new RequestException(
-            "%s: %s; delete it, and --resume trains this stack again from the start"
-                .formatted(folder.checkpoint(), e.getMessage()),
-            e);
-      }
-    }
-
-    private void save(TrainerState state) {
-      folder.write(
-          folder.checkpoint(), file -> new Checkpoint(index, state, List.of()).write(file));
-      lap("training");
-      folder.write(provenance.with(null, seconds, provenance.interrupted()));
-    }
-
-    private List<NetworkResult> measure(NetworkStack networks, TrainerState state) {
-      Evaluation[] onTrain = onOwnLabels(networks);
-      Evaluation[] onTest = Evaluation.of(networks, test);
-      Evaluation[] onValidation = validation == null ? null : Evaluation.of(networks, validation);
-      Configuration.Measures measures = configuration.measures();
-      JacobianNorms[] norms = norms(networks, measures.jacobian(), Jacobian.PROBABILITIES);
-      JacobianNorms[] logitNorms = norms(networks, measures.logitJacobian(), Jacobian.LOGITS);
-      TrajectoryResult[][] along = alongTrajectories(networks);
-      List<NetworkResult> results = new ArrayList<>();
-      for (int r = 0; r < replicas.size(); r++) {
-        int replica = r;
-        // The last step may have ruined weights without another step to notice it.
-        boolean trained =
-            state.outcomes().get(r) != Outcome.DIVERGED
-                && Double.isFinite(onTrain[r].crossEntropy())
-                && Double.isFinite(onTest[r].crossEntropy());
-        Outcome outcome = trained ? state.outcomes().get(r) : Outcome.DIVERGED;
-        Replica asked = replicas.get(r);
-        results.add(
-            new NetworkResult(
-                asked.id(),
-                asked.shape().hidden(),
-                asked.activation(),
-                asked.biases(),
-                asked.initScale(),
-                asked.learningRate(),
-                asked.labels(),
-                asked.augmentation(),
-                asked.seed(),
-                architecture.parameters(),
-                outcome.name().toLowerCase(Locale.ROOT),
-                state.stepsTaken().get(r),
-                trained ? onTrain[r] : null,
-                trained ? onTest[r] : null,
-                trained && onValidation != null ? onValidation[r] : null,
-                trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
-                trained ? MeanNorm.of(norms[r]) : null,
-                trained ? MeanNorm.of(logitNorms[r]) : null,
-                trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of(),
-                null));
-      }
-      return List.copyOf(results);
-    }
-
-    /** {@code [trajectory][replica]}; trajectories that are asked for alike go as one batch. */
-    private TrajectoryResult[][] alongTrajectories(NetworkStack networks) {
-      List<Configuration.Trajectory> asked = configuration.measures().trajectories();
-      TrajectoryResult[][] results = new TrajectoryResult[asked.size()][];
-      Map<List<Object>, List<Integer>> alike =
-          IntStream.range(0, asked.size())
-              .boxed()
-              .collect(
-                  Collectors.groupingBy(
-                      t -> {
-                        Configuration.Trajectory one = asked.get(t);
-                        return List.of(one.method(), one.points(), one.bins(), one.jacobian());
-                      },
-                      LinkedHashMap::new,
-                      Collectors.toList()));
-      for (List<Integer> group : alike.values()) {
-        Configuration.Trajectory first = asked.get(group.get(0));
-        Course.Outcome[][] outcomes =
-            Course.measure(
-                networks,
-                group.stream().map(data.courses()::get).toList(),
-                first.method(),
-                first.points(),
-                first.bins(),
-                first.jacobian(),
-                progress);
-        for (int i = 0; i < group.size(); i++) {
-          results[group.get(i)] =
-              Arrays.stream(outcomes[i])
-                  .map(Course.Outcome::result)
-                  .toArray(TrajectoryResult[]::new);
-        }
-      }
-      return results;
-    }
-
-    private Evaluation[] onOwnLabels(NetworkStack networks) {
-      int count = train.count();
-      try (Scope scope = new Scope(device)) {
-        DeviceArray taught = scope.ints((long) replicas.size() * count);
-        for (int r = 0; r < labels.length; r++) {
-          device.upload(labels[r], 0, taught, (long) r * count, count);
-        }
-        int[] all = IntStream.range(0, replicas.size()).toArray();
-        return Evaluation.of(networks, all, train.inputs(), taught, count);
-      }
-    }
-
-    private JacobianNorms[] norms(NetworkStack networks, JacobianNorm asked, Jacobian of) {
-      if (asked == null) {
-        return new JacobianNorms[replicas.size()];
-      }
-      DeviceExamples split = asked.split() == Split.TRAIN ? train : test;
-      int count = StudyData.count(asked, data.splits());
-      return JacobianNorms.at(networks, split.inputs().rows(0, count), of, progress);
-    }
   }
 }

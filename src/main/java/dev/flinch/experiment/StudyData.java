@@ -29,12 +29,13 @@ import java.util.stream.IntStream;
  * @param courses one for each trajectory of the configuration
  * @param planes one for each plane of the configuration on which regions are mapped
  */
-record StudyData(DataSet dataSet, Splits splits, List<Course> courses, List<AnchoredPlane> planes) {
+public record StudyData(
+    DataSet dataSet, Splits splits, List<Course> courses, List<AnchoredPlane> planes) {
 
   /**
    * @throws RequestException naming every key that the data cannot satisfy
    */
-  static StudyData load(Configuration configuration, Path dataDirectory) {
+  public static StudyData load(Configuration configuration, Path dataDirectory) {
     Configuration.Data asked = configuration.data();
     DataSet data =
         keyed("data", () -> cropped(DataSets.load(asked.dataset(), dataDirectory), asked.crop()));
@@ -81,6 +82,12 @@ record StudyData(DataSet dataSet, Splits splits, List<Course> courses, List<Anch
               .formatted(data.name(), String.join("\n  ", problems)));
     }
     return new StudyData(data, splits, courses, planes);
+  }
+
+  /** The architecture of a stack's networks between this data's inputs and classes. */
+  public Architecture architecture(Stack stack) {
+    LabelledImages train = splits.train();
+    return stack.architecture(train.shape().size(), train.classes());
   }
 
   /** The images of a split that a measure is taken at. */

@@ -1,9 +1,11 @@
 package dev.flinch.device.cpu;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
 import dev.flinch.device.ElementType;
 import dev.flinch.device.RegionWalks;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicLong;
@@ -65,6 +67,14 @@ public final class CpuDevice implements Device {
   @Override
   public long liveBytes() {
     return liveBytes.get();
+  }
+
+  /** Half of the machine's memory, less what is taken of it here. */
+  @Override
+  public long freeBytes() {
+    long physical =
+        ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    return Math.max(0, physical / 2 - liveBytes());
   }
 
   @Override

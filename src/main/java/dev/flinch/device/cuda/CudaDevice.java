@@ -96,6 +96,11 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public long freeBytes() {
+    return driver.freeBytes();
+  }
+
+  @Override
   public int lanes() {
     return 1;
   }

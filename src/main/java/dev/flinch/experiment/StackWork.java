@@ -1,0 +1,287 @@
+package dev.flinch.experiment;
+
+import dev.flinch.base.Progress;
+import dev.flinch.data.LabelledImages;
+import dev.flinch.device.Device;
+import dev.flinch.device.DeviceArray;
+import dev.flinch.device.Scope;
+import dev.flinch.experiment.Configuration.JacobianNorm;
+import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.NetworkResult.MeanNorm;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkStack;
+import dev.flinch.sensitivity.Jacobian;
+import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.training.DeviceExamples;
+import dev.flinch.training.Evaluation;
+import dev.flinch.training.Outcome;
+import dev.flinch.training.ReplicaSettings;
+import dev.flinch.training.StopRule;
+import dev.flinch.training.Trainer;
+import dev.flinch.training.TrainerState;
+import dev.flinch.training.TrainingSettings;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The training and measuring of one stack on a device, for whoever asks: all that its results
+ * depend on is the configuration, the data and the kind of device.
+ */
+public final class StackWork {
+  private final Configuration configuration;
+  private final StudyData data;
+  private final StudyExamples examples;
+  private final List<Replica> replicas;
+  private final Architecture architecture;
+  private final int[][] labels;
+  private final Device device;
+  private final Progress progress;
+
+  /**
+   * What a stack came to.
+   *
+   * @param state the trainer's at its end, with the weights
+   * @param results one a replica
+   */
+  public record Done(TrainerState state, List<NetworkResult> results) {}
+
+  /** A state to go on from that is not of this stack. */
+  public static final class OtherStateException extends IllegalArgumentException {
+    OtherStateException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /**
+   * @param configuration says everything that the stack's networks share
+   * @param examples of this data, on this device
+   */
+  public StackWork(
+      Configuration configuration,
+      StudyData data,
+      StudyExamples examples,
+      Stack stack,
+      Device device,
+      Progress progress) {
+    this.configuration = configuration;
+    this.data = data;
+    this.examples = examples;
+    this.replicas = stack.replicas();
+    this.architecture = data.architecture(stack);
+    this.device = device;
+    this.progress = progress;
+    LabelledImages taught = data.splits().train();
+    int[] own = taught.labels();
+    this.labels =
+        replicas.stream()
+            .map(
+                r -> r.labels() == Labels.RANDOM ? taught.withRandomLabels(r.seed()).labels() : own)
+            .toArray(int[][]::new);
+  }
+
+  /** What training takes for each network: parameters with the optimizer's slots, and a batch. */
+  public static long bytes(
+      Configuration configuration, Architecture architecture, int trainingImages) {
+    long unitsOfBatch =
+        architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
+    return Float.BYTES
+        * (architecture.parameters() * (1 + configuration.training().optimizer().slots())
+            + configuration.training().batchSize() * unitsOfBatch
+            + 3L * trainingImages);
+  }
+
+  /**
+   * Trains the stack and measures it.
+   *
+   * @param from where an earlier try was, or null to begin
+   * @param save receives the trainer's state now and then, and at its end
+   * @throws OtherStateException if that is no state of this stack
+   * @throws dev.flinch.device.OutOfDeviceMemoryException if the device has no room for so many
+   *     networks at once
+   */
+  public Done complete(TrainerState from, Consumer<TrainerState> save) {
+    try (NetworkStack networks = new NetworkStack(device, initial())) {
+      TrainerState state = train(networks, from, save);
+      return new Done(state, measure(networks, state));
+    }
+  }
+
+  private List<Network> initial() {
+    return replicas.stream()
+        .map(r -> Network.initial(architecture, r.seed(), r.initScale()))
+        .toList();
+  }
+
+  private TrainerState train(
+      NetworkStack networks, TrainerState from, Consumer<TrainerState> save) {
+    Configuration.Training training = configuration.training();
+    List<ReplicaSettings> taught =
+        IntStream.range(0, replicas.size())
+            .mapToObj(
+                r ->
+                    new ReplicaSettings(
+                        replicas.get(r).seed(),
+                        replicas.get(r).learningRate(),
+                        labels[r],
+                        replicas.get(r).augmentation()))
+            .toList();
+    try (Trainer trainer = new Trainer(networks, examples.train(), settings(training), taught)) {
+      if (from != null) {
+        restore(trainer, from);
+      }
+      String task =
+          "training %s, %d %s"
+              .formatted(
+                  architecture.title(),
+                  replicas.size(),
+                  replicas.size() == 1 ? "network" : "networks");
+      long interval = training.checkpointSeconds() * 1_000_000_000L;
+      long saved = System.nanoTime();
+      while (!trainer.done()) {
+        trainer.step();
+        progress.report(
+            task, trainer.done() ? trainer.lastStep() : trainer.steps(), trainer.lastStep());
+        boolean endOfEpoch = trainer.steps() % trainer.stepsPerEpoch() == 0;
+        if (!trainer.done()
+            && (interval > 0 ? System.nanoTime() - saved >= interval : endOfEpoch)) {
+          save.accept(trainer.state());
+          saved = System.nanoTime();
+        }
+      }
+      TrainerState state = trainer.state();
+      save.accept(state);
+      return state;
+    }
+  }
+
+  private static void restore(Trainer trainer, TrainerState from) {
+    try {
+      trainer.restore(from);
+    } catch (IllegalArgumentException e) {
+      throw new OtherStateException(e.getMessage(), e);
+    }
+  }
+
+  private TrainingSettings settings(Configuration.Training training) {
+    Configuration.Stop stop = training.stop();
+    return new TrainingSettings(
+        training.optimizer(),
+        training.batchSize(),
+        training.decayFactor(),
+        training.decayEpochs(),
+        new StopRule(
+            stop.epochs() == null ? 0 : stop.epochs(),
+            stop.steps() == null ? 0 : stop.steps(),
+            stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy()));
+  }
+
+  private List<NetworkResult> measure(NetworkStack networks, TrainerState state) {
+    Evaluation[] onTrain = onOwnLabels(networks);
+    Evaluation[] onTest = Evaluation.of(networks, examples.test());
+    Evaluation[] onValidation =
+        examples.validation() == null ? null : Evaluation.of(networks, examples.validation());
+    Configuration.Measures measures = configuration.measures();
+    JacobianNorms[] norms = norms(networks, measures.jacobian(), Jacobian.PROBABILITIES);
+    JacobianNorms[] logitNorms = norms(networks, measures.logitJacobian(), Jacobian.LOGITS);
+    TrajectoryResult[][] along = alongTrajectories(networks);
+    List<NetworkResult> results = new ArrayList<>();
+    for (int r = 0; r < replicas.size(); r++) {
+      int replica = r;
+      // The last step may have ruined weights without another step to notice it.
+      boolean trained =
+          state.outcomes().get(r) != Outcome.DIVERGED
+              && Double.isFinite(onTrain[r].crossEntropy())
+              && Double.isFinite(onTest[r].crossEntropy());
+      Outcome outcome = trained ? state.outcomes().get(r) : Outcome.DIVERGED;
+      Replica asked = replicas.get(r);
+      results.add(
+          new NetworkResult(
+              asked.id(),
+              asked.shape().hidden(),
+              asked.activation(),
+              asked.biases(),
+              asked.initScale(),
+              asked.learningRate(),
+              asked.labels(),
+              asked.augmentation(),
+              asked.seed(),
+              architecture.parameters(),
+              outcome.name().toLowerCase(Locale.ROOT),
+              state.stepsTaken().get(r),
+              trained ? onTrain[r] : null,
+              trained ? onTest[r] : null,
+              trained && onValidation != null ? onValidation[r] : null,
+              trained ? onTrain[r].accuracy() - onTest[r].accuracy() : null,
+              trained ? MeanNorm.of(norms[r]) : null,
+              trained ? MeanNorm.of(logitNorms[r]) : null,
+              trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of(),
+              null));
+    }
+    return List.copyOf(results);
+  }
+
+  /** {@code [trajectory][replica]}; trajectories that are asked for alike go as one batch. */
+  private TrajectoryResult[][] alongTrajectories(NetworkStack networks) {
+    List<Configuration.Trajectory> asked = configuration.measures().trajectories();
+    TrajectoryResult[][] results = new TrajectoryResult[asked.size()][];
+    Map<List<Object>, List<Integer>> alike =
+        IntStream.range(0, asked.size())
+            .boxed()
+            .collect(
+                Collectors.groupingBy(
+                    t -> {
+                      Configuration.Trajectory one = asked.get(t);
+                      return List.of(one.method(), one.points(), one.bins(), one.jacobian());
+                    },
+                    LinkedHashMap::new,
+                    Collectors.toList()));
+    for (List<Integer> group : alike.values()) {
+      Configuration.Trajectory first = asked.get(group.get(0));
+      Course.Outcome[][] outcomes =
+          Course.measure(
+              networks,
+              group.stream().map(data.courses()::get).toList(),
+              first.method(),
+              first.points(),
+              first.bins(),
+              first.jacobian(),
+              progress);
+      for (int i = 0; i < group.size(); i++) {
+        results[group.get(i)] =
+            Arrays.stream(outcomes[i]).map(Course.Outcome::result).toArray(TrajectoryResult[]::new);
+      }
+    }
+    return results;
+  }
+
+  private Evaluation[] onOwnLabels(NetworkStack networks) {
+    DeviceExamples train = examples.train();
+    int count = train.count();
+    try (Scope scope = new Scope(device)) {
+      DeviceArray taught = scope.ints((long) replicas.size() * count);
+      for (int r = 0; r < labels.length; r++) {
+        device.upload(labels[r], 0, taught, (long) r * count, count);
+      }
+      int[] all = IntStream.range(0, replicas.size()).toArray();
+      return Evaluation.of(networks, all, train.inputs(), taught, count);
+    }
+  }
+
+  private JacobianNorms[] norms(NetworkStack networks, JacobianNorm asked, Jacobian of) {
+    if (asked == null) {
+      return new JacobianNorms[replicas.size()];
+    }
+    DeviceExamples split = asked.split() == Split.TRAIN ? examples.train() : examples.test();
+    int count = StudyData.count(asked, data.splits());
+    return JacobianNorms.at(networks, split.inputs().rows(0, count), of, progress);
+  }
+}
