@@ -1,5 +1,6 @@
 package dev.flinch.report;
 
+import dev.flinch.report.Marks.Crowd;
 import dev.flinch.report.Marks.Mark;
 import dev.flinch.report.PanelGrid.Panel;
 import dev.flinch.store.Column;
@@ -67,12 +68,6 @@ final class GapScatter {
         places.add(new Place(xs.get(i).mean(), gaps.get(i).mean()));
       }
       return places;
-    }
-
-    private String count() {
-      return settings.size() == 1
-          ? "one setting"
-          : String.format(Locale.ROOT, "%,d settings", settings.size());
     }
 
     /** How well the quantity orders gaps. */
@@ -153,21 +148,24 @@ final class GapScatter {
    */
   Figure figure(String title, String xLabel, Column colour, boolean enveloped) {
     Colouring colouring = Colouring.of(colour, accurate.settings());
-    int all = parts.stream().mapToInt(part -> part.settings().size()).sum();
+    Crowd crowd = Crowd.of(parts.stream().mapToInt(part -> part.settings().size()));
     List<Panel> panels =
         (isEmpty() ? Stream.of(Part.of("", x, List.of())) : parts.stream())
             .map(
                 part ->
                     new Panel(
-                        parts.size() > 1 ? part.name() + ",  " + part.count() : "",
+                        parts.size() > 1
+                            ? part.name() + ",  " + Setting.count(part.settings().size(), "setting")
+                            : "",
                         caption(part, enveloped),
-                        plot(part, xLabel, colouring, all, enveloped)))
+                        plot(part, xLabel, colouring, crowd, enveloped)))
             .toList();
     return new PanelGrid(Math.min(COLUMNS, panels.size()), List.of(), panels)
-        .figure(title, subtitle(all, enveloped), colouring.legend());
+        .figure(title, subtitle(crowd, enveloped), colouring.legend());
   }
 
-  private XYPlot plot(Part part, String xLabel, Colouring colouring, int all, boolean enveloped) {
+  private XYPlot plot(
+      Part part, String xLabel, Colouring colouring, Crowd crowd, boolean enveloped) {
     LogScale xs = new LogScale(xLabel, part.xs().stream().mapToDouble(Estimate::mean));
     NumberAxis gaps =
         Style.linear(
@@ -178,7 +176,7 @@ final class GapScatter {
       Color colour = colouring.of(part.settings().get(i));
       marks.add(new Mark(part.xs().get(i), part.gaps().get(i), colour));
     }
-    XYPlot plot = Marks.plot(xs, gaps, marks, all);
+    XYPlot plot = Marks.plot(xs, gaps, marks, crowd);
     if (enveloped) {
       XYSeries line = new XYSeries("envelope", false, true);
       part.envelope().forEach(place -> line.add(place.x(), place.gap()));
@@ -201,17 +199,16 @@ final class GapScatter {
     return Double.isNaN(tau) ? "–" : String.format(Locale.ROOT, "%.2f", tau).replace('-', '−');
   }
 
-  private String subtitle(int all, boolean enveloped) {
+  private String subtitle(Crowd crowd, boolean enveloped) {
     List<String> sentences = new ArrayList<>();
     sentences.add(
-        (all > Marks.MOST_WITH_BARS
-                ? "Dots: means over seeds"
-                : "Marks: means over seeds, with standard errors")
-            + String.format(
-                Locale.ROOT,
-                ", of %,d settings whose networks, %,d, all reach train accuracy 1.",
-                accurate.settings().size(),
-                accurate.networks()));
+        (crowd.dots()
+                ? "Dots: means over seeds, of "
+                : "Marks: means over seeds, with standard errors, of ")
+            + Setting.count(accurate.settings().size(), "setting")
+            + ", "
+            + Setting.count(accurate.networks(), "network")
+            + ", all of train accuracy 1.");
     if (enveloped) {
       sentences.add(
           "Line: the least mean gap in each of %d bins of weights.".formatted(ENVELOPE_BINS));
@@ -219,12 +216,10 @@ final class GapScatter {
     if (parts.stream().flatMap(part -> part.xs().stream()).anyMatch(e -> e.mean() <= 0)) {
       sentences.add("Zeros stand at the left end.");
     }
-    if (all < accurate.settings().size()) {
+    int hidden = accurate.settings().size() - crowd.inFigure();
+    if (hidden > 0) {
       sentences.add(
-          String.format(
-              Locale.ROOT,
-              "Settings in no panel: %,d, of rarer values.",
-              accurate.settings().size() - all));
+          String.format(Locale.ROOT, "Settings in no panel: %,d, of rarer values.", hidden));
     }
     sentences.add(accurate.leftOut());
     return sentences.stream().filter(s -> !s.isEmpty()).collect(Collectors.joining("  "));

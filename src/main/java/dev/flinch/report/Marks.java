@@ -10,9 +10,11 @@ import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jfree.chart.annotations.AbstractXYAnnotation;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.plot.PlotRenderingInfo;
@@ -22,63 +24,79 @@ import org.jfree.chart.ui.Layer;
 import org.jfree.chart.ui.RectangleEdge;
 
 /**
- * Means with pale error bars both ways, of a panel. The more of them a figure has, the smaller they
- * are; more than 20,000 are semi-transparent dots without error bars. Dots, and more than 5,000
- * marks of a panel, are an image in an SVG, whose reader would be slow to draw them one by one.
+ * Means with pale error bars both ways, of a panel. The more of them a panel has, the smaller they
+ * are. Where a figure has more than 20,000, they are semi-transparent dots without error bars.
+ * Dots, and more than 5,000 marks of a panel, are an image in an SVG, whose reader would be slow to
+ * draw them one by one.
  */
 final class Marks extends AbstractXYAnnotation {
   private static final long serialVersionUID = 1L;
-  static final int MOST_WITH_BARS = 20_000;
+  private static final int MOST_WITH_BARS = 20_000;
   private static final int MOST_AS_SHAPES = 5_000;
-  private static final int MOST_OUTLINED = 1_000;
+  private static final int MOST_OUTLINED = 400;
   private static final int FEW = 150;
   private static final double LARGEST = 8;
-  private static final double SMALLEST = 2.6;
-  private static final double DOT = 1.6;
-  private static final double DOT_OPACITY = 0.55;
+  private static final double SMALLEST = 1.6;
+  private static final double MOST_OPACITY = 0.7;
   private static final double LEAST_OPACITY = 0.3;
   private static final int PIXELS_PER_UNIT = 2;
 
   /** A mean of two quantities. */
   record Mark(Estimate x, Estimate y, Color colour) {}
 
-  private final transient List<Mark> marks;
-  private final int ofFigure;
-
   /**
-   * @param marks in the order that they are drawn in
-   * @param ofFigure how many marks all panels of the figure have
+   * How many marks there are, which their looks go by, alike in all panels.
+   *
+   * @param inFigure of all panels
+   * @param inPanel of the panel with the most
    */
-  Marks(List<Mark> marks, int ofFigure) {
-    this.marks = marks;
-    this.ofFigure = ofFigure;
+  record Crowd(int inFigure, int inPanel) {
+    /** The crowd of panels with so many marks each. */
+    static Crowd of(IntStream panels) {
+      IntSummaryStatistics marks = panels.summaryStatistics();
+      return new Crowd((int) marks.getSum(), Math.max(0, marks.getMax()));
+    }
+
+    boolean dots() {
+      return inFigure > MOST_WITH_BARS;
+    }
+
+    private boolean outlined() {
+      return inPanel <= MOST_OUTLINED;
+    }
+
+    /** The diameter of a mark. */
+    private double size() {
+      double size = LARGEST * Math.pow((double) FEW / inPanel, 0.25);
+      return Math.max(SMALLEST, Math.min(LARGEST, size));
+    }
+
+    /** The more dots, the more of them lie upon each other. */
+    private double opacity() {
+      double opacity = LEAST_OPACITY * Math.sqrt(50_000.0 / inPanel);
+      return dots() ? Math.max(LEAST_OPACITY, Math.min(MOST_OPACITY, opacity)) : 1;
+    }
   }
 
-  /** A panel of marks; the renderer's data lie above them. */
-  static XYPlot plot(ValueAxis x, ValueAxis y, List<Mark> marks, int ofFigure) {
+  private final transient List<Mark> marks;
+  private final transient Crowd crowd;
+
+  private Marks(List<Mark> marks, Crowd crowd) {
+    this.marks = marks;
+    this.crowd = crowd;
+  }
+
+  /**
+   * A panel of marks; the renderer's data lie above them.
+   *
+   * @param marks in the order that they are drawn in
+   */
+  static XYPlot plot(ValueAxis x, ValueAxis y, List<Mark> marks, Crowd crowd) {
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);
     XYPlot plot = new XYPlot(null, x, y, renderer);
     Style.dress(plot);
-    renderer.addAnnotation(new Marks(marks, ofFigure), Layer.BACKGROUND);
+    renderer.addAnnotation(new Marks(marks, crowd), Layer.BACKGROUND);
     return plot;
-  }
-
-  private boolean dots() {
-    return ofFigure > MOST_WITH_BARS;
-  }
-
-  /** The diameter of a mark. */
-  private double size() {
-    return dots()
-        ? DOT
-        : Math.max(SMALLEST, Math.min(LARGEST, LARGEST * Math.pow((double) FEW / ofFigure, 0.25)));
-  }
-
-  /** The more dots, the more of them lie upon each other. */
-  private double opacity() {
-    return dots()
-        ? Math.max(LEAST_OPACITY, DOT_OPACITY * Math.sqrt((double) MOST_WITH_BARS / ofFigure))
-        : 1;
   }
 
   @Override
@@ -92,7 +110,7 @@ final class Marks extends AbstractXYAnnotation {
       PlotRenderingInfo info) {
     Axis x = new Axis(xAxis, area, RectangleEdge.BOTTOM);
     Axis y = new Axis(yAxis, area, RectangleEdge.LEFT);
-    if (marks.size() <= MOST_AS_SHAPES && !dots()) {
+    if (marks.size() <= MOST_AS_SHAPES && !crowd.dots()) {
       draw(g2, x, y);
       return;
     }
@@ -114,18 +132,18 @@ final class Marks extends AbstractXYAnnotation {
   }
 
   private void draw(Graphics2D g2, Axis x, Axis y) {
-    if (!dots()) {
+    if (!crowd.dots()) {
       bars(g2, x, y);
     }
-    double size = size();
-    double opacity = opacity();
+    double size = crowd.size();
+    double opacity = crowd.opacity();
     for (Mark mark : marks) {
       Shape shape =
           new Ellipse2D.Double(
               x.at(mark.x().mean()) - size / 2, y.at(mark.y().mean()) - size / 2, size, size);
       g2.setPaint(Style.pale(mark.colour(), opacity));
       g2.fill(shape);
-      if (ofFigure <= MOST_OUTLINED) {
+      if (crowd.outlined()) {
         g2.setPaint(Color.WHITE);
         g2.setStroke(Style.THIN);
         g2.draw(shape);
@@ -149,7 +167,7 @@ final class Marks extends AbstractXYAnnotation {
             new Line2D.Double(place, y.at(mark.y().low()), place, y.at(mark.y().high())), false);
       }
     }
-    g2.setStroke(ofFigure <= MOST_OUTLINED ? Style.BAR : Style.THIN);
+    g2.setStroke(crowd.outlined() ? Style.BAR : Style.THIN);
     paths.forEach(
         (colour, path) -> {
           if (path.getPathIterator(new AffineTransform()).isDone()) {

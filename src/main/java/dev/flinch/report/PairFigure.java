@@ -1,5 +1,6 @@
 package dev.flinch.report;
 
+import dev.flinch.report.Marks.Crowd;
 import dev.flinch.report.Marks.Mark;
 import dev.flinch.report.PanelGrid.Panel;
 import dev.flinch.store.Column;
@@ -207,56 +208,49 @@ public final class PairFigure {
 
   Figure figure(String title) {
     Map<Row, Map<Column, Comparison>> comparisons = new LinkedHashMap<>();
-    int marks = 0;
-    boolean zeros = false;
     for (Row row : rows) {
       Map<Column, Comparison> ofRow = new EnumMap<>(Column.class);
-      for (Column measure : MEASURES.keySet()) {
-        Comparison comparison = row.comparison(measure);
-        ofRow.put(measure, comparison);
-        marks += comparison.left().size();
-        zeros |=
-            measure != Column.GAP
-                && comparison.values(e -> DoubleStream.of(e.mean())).anyMatch(v -> v <= 0);
-      }
+      MEASURES.keySet().forEach(measure -> ofRow.put(measure, row.comparison(measure)));
       comparisons.put(row, ofRow);
     }
-    int ofFigure = marks;
+    List<Comparison> all = comparisons.values().stream().flatMap(m -> m.values().stream()).toList();
+    Crowd crowd = Crowd.of(all.stream().mapToInt(comparison -> comparison.left().size()));
     List<Panel> panels = new ArrayList<>();
     List<String> titles = new ArrayList<>();
     comparisons.forEach(
         (row, ofRow) -> {
           Color colour = Style.colour(titles.size());
           titles.add(
-              String.format(
-                  Locale.ROOT,
-                  row.sides().size() == 1
-                      ? "%s:  one pair of settings"
-                      : "%s:  %,d pairs of settings",
-                  row.name(),
-                  row.sides().size()));
+              row.name() + ":  " + Setting.count(row.sides().size(), "pair") + " of settings");
           ofRow.forEach(
-              (measure, comparison) ->
-                  panels.add(panel(row, measure, comparison, colour, ofFigure)));
+              (measure, comparison) -> panels.add(panel(row, measure, comparison, colour, crowd)));
         });
     if (panels.isEmpty()) {
-      Row none = new Row("no pairs", "", "", List.of());
-      titles.add(none.name());
-      MEASURES.keySet().forEach(m -> panels.add(panel(none, m, none.comparison(m), Style.INK, 0)));
+      Row none = new Row("", "", "", List.of());
+      titles.add("no pairs");
+      MEASURES
+          .keySet()
+          .forEach(m -> panels.add(panel(none, m, none.comparison(m), Style.INK, crowd)));
     }
+    boolean zeros =
+        comparisons.values().stream()
+            .flatMap(ofRow -> ofRow.entrySet().stream())
+            .filter(measured -> measured.getKey() != Column.GAP)
+            .flatMapToDouble(e -> e.getValue().values(v -> DoubleStream.of(v.mean())))
+            .anyMatch(v -> v <= 0);
     return new PanelGrid(MEASURES.size(), titles, panels)
-        .figure(title, subtitle(zeros, marks), new LegendItemCollection());
+        .figure(title, subtitle(zeros, crowd), new LegendItemCollection());
   }
 
   private static Panel panel(
-      Row row, Column measure, Comparison comparison, Color colour, int ofFigure) {
+      Row row, Column measure, Comparison comparison, Color colour, Crowd crowd) {
     ValueAxis xs = axis(row.left(), measure, comparison);
     ValueAxis ys = axis(row.right(), measure, comparison);
     List<Mark> marks = new ArrayList<>();
     for (int i = 0; i < comparison.left().size(); i++) {
       marks.add(new Mark(comparison.left().get(i), comparison.right().get(i), colour));
     }
-    XYPlot plot = Marks.plot(xs, ys, marks, ofFigure);
+    XYPlot plot = Marks.plot(xs, ys, marks, crowd);
     Range range = xs.getRange();
     plot.addAnnotation(
         new XYLineAnnotation(
@@ -290,10 +284,10 @@ public final class PairFigure {
             : "");
   }
 
-  private String subtitle(boolean zeros, int marks) {
+  private String subtitle(boolean zeros, Crowd crowd) {
     List<String> sentences = new ArrayList<>();
     sentences.add(
-        marks > Marks.MOST_WITH_BARS
+        crowd.dots()
             ? "Dots: means over seeds of two settings that differ in one factor."
             : "Marks: means over seeds, with standard errors, of two settings that differ in one"
                 + " factor.");

@@ -7,6 +7,7 @@ import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 
@@ -67,6 +68,11 @@ record Setting(String key, List<NetworkRow> networks) {
   /** What the networks have in common: the value of a factor, null where it is not known. */
   Object factor(Column column) {
     return networks.get(0).get(column);
+  }
+
+  /** So many things of a name. */
+  static String count(int number, String name) {
+    return number == 1 ? "one " + name : String.format(Locale.ROOT, "%,d %ss", number, name);
   }
 
   /** A factor's value as figures write it. */

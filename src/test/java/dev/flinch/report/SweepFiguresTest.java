@@ -147,7 +147,7 @@ class SweepFiguresTest {
             network("f", 1).set(Column.STATUS, "diverged").set(Column.TRAIN_ACCURACY, null).build(),
             network("g", 1).set(Column.GAP, null).build());
     String text = text(jacobian(rows));
-    assertTrue(text.contains("of 2 settings whose networks, 2, all reach train accuracy 1"), text);
+    assertTrue(text.contains("of 2 settings, 2 networks, all of train accuracy 1."), text);
     assertTrue(
         text.contains(
             "Networks left out: 3 of settings short of train accuracy 1, 1 with random labels,"
