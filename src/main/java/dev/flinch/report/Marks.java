@@ -67,13 +67,13 @@ final class Marks extends AbstractXYAnnotation {
 
     /** The diameter of a mark. */
     private double size() {
-      double size = LARGEST * Math.pow((double) FEW / inPanel, 0.25);
+      double size = LARGEST * Math.pow((double) FEW / inPanel, 0.3);
       return Math.max(SMALLEST, Math.min(LARGEST, size));
     }
 
     /** The more dots, the more of them lie upon each other. */
     private double opacity() {
-      double opacity = LEAST_OPACITY * Math.sqrt(50_000.0 / inPanel);
+      double opacity = LEAST_OPACITY * Math.sqrt(20_000.0 / inPanel);
       return dots() ? Math.max(LEAST_OPACITY, Math.min(MOST_OPACITY, opacity)) : 1;
     }
   }
