@@ -33,7 +33,7 @@ public record GemmRate(String shape, double gflops) {
   }
 
   /** The best of several shapes. */
-  static GemmRate best(Device device) {
+  public static GemmRate best(Device device) {
     return several(device).stream().max(BY_RATE).orElseThrow();
   }
 

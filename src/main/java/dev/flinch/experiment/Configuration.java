@@ -302,6 +302,31 @@ public record Configuration(
     return Replica.all(this);
   }
 
+  /** The study of one of its networks alone. */
+  public Configuration only(Replica replica) {
+    return new Configuration(
+        title,
+        seed,
+        data,
+        new Networks(
+            List.of(replica.shape()),
+            List.of(replica.activation()),
+            replica.biases(),
+            List.of(replica.initScale()),
+            List.of(replica.seed())),
+        new Training(
+            training.optimizer(),
+            List.of(replica.learningRate()),
+            training.batchSize(),
+            List.of(replica.labels()),
+            List.of(replica.augmentation()),
+            training.decayFactor(),
+            training.decayEpochs(),
+            training.stop(),
+            training.checkpointSeconds()),
+        measures);
+  }
+
   /** The same networks in the same order, grouped by architecture. */
   public List<Stack> stacks() {
     return replicas().stream()

@@ -30,8 +30,8 @@ final class RunFolder implements AutoCloseable {
   static final String METRICS = "metrics.json";
   static final String FIGURES = "figures";
 
-  private static final String CONFIG = "config.json";
-  private static final String PROVENANCE = "provenance.json";
+  static final String CONFIG = "config.json";
+  static final String PROVENANCE = "provenance.json";
   private static final String CHECKPOINT = "checkpoint.safetensors";
   private static final String FINISHED_STACK = "finished-%d.safetensors";
   private static final String LOCK = "lock";
@@ -142,7 +142,7 @@ final class RunFolder implements AutoCloseable {
           "%s: expected a run folder with %s and %s, found none; choose another --out, without --resume"
               .formatted(path, CONFIG, PROVENANCE));
     }
-    Provenance provenance = convert(path.resolve(PROVENANCE), Provenance.class);
+    Provenance provenance = provenance(path);
     JsonNode before = convert(path.resolve(CONFIG), JsonNode.class);
     List<String> changed = ConfigurationChanges.between(before, Json.tree(configuration.toJson()));
     if (!changed.isEmpty()) {
@@ -167,6 +167,11 @@ final class RunFolder implements AutoCloseable {
     return ofRun
         ? Optional.of(Configurations.load(folder.resolve(CONFIG), List.of()))
         : Optional.empty();
+  }
+
+  /** Where a run's numbers come from, and whether it has ended. */
+  static Provenance provenance(Path path) {
+    return convert(path.resolve(PROVENANCE), Provenance.class);
   }
 
   /** The results that a finished run left. */

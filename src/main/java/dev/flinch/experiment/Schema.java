@@ -23,12 +23,12 @@ import java.util.stream.Stream;
  * or done about it: the check, the default, the message when something else stands there, and the
  * line in the reference.
  */
-abstract class Schema {
+public abstract class Schema {
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
   private static final int SHOWN_CHARACTERS = 60;
 
   /** The type and its constraint in words, such as {@code integer ≥ 1}. */
-  abstract String title();
+  public abstract String title();
 
   /**
    * Checks what was found and fills in defaults.
@@ -37,20 +37,20 @@ abstract class Schema {
    * @param problems receives a line for everything that is wrong here or below
    * @return the complete value; null where nothing usable was found
    */
-  abstract JsonNode resolve(JsonNode found, String path, List<String> problems);
+  public abstract JsonNode resolve(JsonNode found, String path, List<String> problems);
 
   /** The object or list below this place whose keys the reference lists too. */
-  Schema inner() {
+  public Schema inner() {
     return this;
   }
 
   /** The path of {@link #inner()}, given the path of this place. */
-  String innerPath(String path) {
+  public String innerPath(String path) {
     return path;
   }
 
   /** A key of an object. */
-  record Key(
+  public record Key(
       String name,
       Schema schema,
       JsonNode fallback,
@@ -59,38 +59,38 @@ abstract class Schema {
       String when) {
 
     /** A key that has to be given. */
-    static Key required(String name, Schema schema, String meaning) {
+    public static Key required(String name, Schema schema, String meaning) {
       return new Key(name, schema, null, meaning, object -> true, "");
     }
 
     /** A key that may be left out. */
-    static Key optional(String name, Schema schema, Object fallback, String meaning) {
+    public static Key optional(String name, Schema schema, Object fallback, String meaning) {
       JsonNode value = Configurations.MAPPER.valueToTree(fallback);
       return new Key(name, schema, value, meaning, object -> true, "");
     }
 
     /** A section whose keys have defaults of their own. */
-    static Key section(String name, Schema schema, String meaning) {
+    public static Key section(String name, Schema schema, String meaning) {
       return optional(name, schema, Map.of(), meaning);
     }
 
     /** This key, expected only in objects that satisfy a condition. */
-    Key only(String condition, Predicate<JsonNode> holds) {
+    public Key only(String condition, Predicate<JsonNode> holds) {
       return new Key(name, schema, fallback, meaning, holds, condition);
     }
   }
 
   /** A check across several keys of an object that has been resolved as far as it could be. */
   @FunctionalInterface
-  interface Check {
+  public interface Check {
     void accept(JsonNode object, String path, List<String> problems);
   }
 
-  static Schema text() {
+  public static Schema text() {
     return scalar("text", n -> n.isTextual() && !n.asText().isBlank(), n -> null, n -> n);
   }
 
-  static Schema bool() {
+  public static Schema bool() {
     return scalar("true or false", JsonNode::isBoolean, n -> null, n -> n);
   }
 
@@ -108,12 +108,12 @@ abstract class Schema {
       Function<JsonNode, JsonNode> canonical) {
     return new Schema() {
       @Override
-      String title() {
+      public String title() {
         return title;
       }
 
       @Override
-      JsonNode resolve(JsonNode found, String path, List<String> problems) {
+      public JsonNode resolve(JsonNode found, String path, List<String> problems) {
         String expected = accepts.test(found) ? broken.apply(found) : title;
         if (expected != null) {
           problems.add(mismatch(path, expected, found));
@@ -125,7 +125,7 @@ abstract class Schema {
   }
 
   /** An integer from {@code low} to {@code high}; a fraction of zero, as in 2.0, is allowed. */
-  static Schema integer(long low, long high) {
+  public static Schema integer(long low, long high) {
     boolean open = high >= Integer.MAX_VALUE;
     String title = open ? "integer ≥ " + low : "integer from %d to %d".formatted(low, high);
     return scalar(
@@ -138,12 +138,12 @@ abstract class Schema {
         n -> LongNode.valueOf(n.longValue()));
   }
 
-  static Schema integer(long low) {
+  public static Schema integer(long low) {
     return integer(low, Integer.MAX_VALUE);
   }
 
   /** A number above 0, and at most {@code high}. */
-  static Schema positive(double high) {
+  public static Schema positive(double high) {
     String limit = high == Double.POSITIVE_INFINITY ? "> 0" : "> 0 and ≤ " + shortest(high);
     return scalar(
         "number " + limit,
@@ -153,16 +153,16 @@ abstract class Schema {
   }
 
   /** One of some words, in any case. */
-  static Schema choice(List<String> words) {
+  public static Schema choice(List<String> words) {
     String title = words.stream().map(w -> '"' + w + '"').collect(Collectors.joining(" or "));
     return new Schema() {
       @Override
-      String title() {
+      public String title() {
         return title;
       }
 
       @Override
-      JsonNode resolve(JsonNode found, String path, List<String> problems) {
+      public JsonNode resolve(JsonNode found, String path, List<String> problems) {
         Optional<String> word =
             words.stream()
                 .filter(w -> found.isTextual() && w.equalsIgnoreCase(found.asText().strip()))
@@ -176,7 +176,7 @@ abstract class Schema {
   }
 
   /** The constants of an enumeration, as JSON writes them. */
-  static <E extends Enum<E>> Schema choice(Class<E> type) {
+  public static <E extends Enum<E>> Schema choice(Class<E> type) {
     return choice(
         Stream.of(type.getEnumConstants())
             .map(c -> Configurations.MAPPER.valueToTree(c).asText())
@@ -188,29 +188,29 @@ abstract class Schema {
    *
    * @param identity entries of equal identity are repeated, which is refused; null allows repeats
    */
-  static Schema list(Schema element, int least, int most, Function<JsonNode, ?> identity) {
+  public static Schema list(Schema element, int least, int most, Function<JsonNode, ?> identity) {
     String title =
         least == most
             ? "list of %d, each %s".formatted(least, element.title())
             : "list of " + element.title();
     return new Schema() {
       @Override
-      String title() {
+      public String title() {
         return title;
       }
 
       @Override
-      Schema inner() {
+      public Schema inner() {
         return element;
       }
 
       @Override
-      String innerPath(String path) {
+      public String innerPath(String path) {
         return path + "[]";
       }
 
       @Override
-      JsonNode resolve(JsonNode found, String path, List<String> problems) {
+      public JsonNode resolve(JsonNode found, String path, List<String> problems) {
         if (!found.isArray()) {
           problems.add(mismatch(path, title, found));
           return null;
@@ -242,30 +242,30 @@ abstract class Schema {
   }
 
   /** A list of at least one entry, none of them twice. */
-  static Schema list(Schema element) {
+  public static Schema list(Schema element) {
     return list(element, 1, Integer.MAX_VALUE, entry -> entry);
   }
 
   /** This, or null. */
-  Schema orNull() {
+  public Schema orNull() {
     return either(this, scalar("null", JsonNode::isNull, n -> null, n -> n), JsonNode::isNull);
   }
 
   /** {@code second} where the predicate holds of what is found, {@code first} elsewhere. */
-  static Schema either(Schema first, Schema second, Predicate<JsonNode> isSecond) {
+  public static Schema either(Schema first, Schema second, Predicate<JsonNode> isSecond) {
     return new Schema() {
       @Override
-      String title() {
+      public String title() {
         return first.title() + " or " + second.title();
       }
 
       @Override
-      Schema inner() {
+      public Schema inner() {
         return first;
       }
 
       @Override
-      JsonNode resolve(JsonNode found, String path, List<String> problems) {
+      public JsonNode resolve(JsonNode found, String path, List<String> problems) {
         List<String> below = new ArrayList<>();
         JsonNode value = (isSecond.test(found) ? second : first).resolve(found, path, below);
         problems.addAll(value == null ? List.of(mismatch(path, title(), found)) : below);
@@ -274,16 +274,16 @@ abstract class Schema {
     };
   }
 
-  static ObjectSchema object(Check check, Key... keys) {
+  public static ObjectSchema object(Check check, Key... keys) {
     return new ObjectSchema(List.of(keys), check);
   }
 
-  static ObjectSchema object(Key... keys) {
+  public static ObjectSchema object(Key... keys) {
     return object((object, path, problems) -> {}, keys);
   }
 
   /** An object of declared keys. */
-  static final class ObjectSchema extends Schema {
+  public static final class ObjectSchema extends Schema {
     private final List<Key> keys;
     private final Check check;
 
@@ -292,17 +292,25 @@ abstract class Schema {
       this.check = check;
     }
 
-    List<Key> keys() {
+    public List<Key> keys() {
       return keys;
     }
 
+    /** A key of this object or of those below it, such as {@code networks.shapes.depth}. */
+    public Key key(String path) {
+      int dot = path.indexOf('.');
+      String name = dot < 0 ? path : path.substring(0, dot);
+      Key key = keys.stream().filter(k -> k.name.equals(name)).findFirst().orElseThrow();
+      return dot < 0 ? key : ((ObjectSchema) key.schema.inner()).key(path.substring(dot + 1));
+    }
+
     @Override
-    String title() {
+    public String title() {
       return "object";
     }
 
     @Override
-    JsonNode resolve(JsonNode found, String path, List<String> problems) {
+    public JsonNode resolve(JsonNode found, String path, List<String> problems) {
       if (!found.isObject()) {
         problems.add(mismatch(path, title(), found));
         return null;
@@ -341,12 +349,12 @@ abstract class Schema {
   }
 
   /** {@code path: expected …, found …}. */
-  static String mismatch(String path, String expected, JsonNode found) {
+  public static String mismatch(String path, String expected, JsonNode found) {
     return "%s: expected %s, found %s".formatted(path, expected, shown(found));
   }
 
   /** The path of a key inside the object at {@code path}. */
-  static String child(String path, String key) {
+  public static String child(String path, String key) {
     return path.isEmpty() ? key : path + "." + key;
   }
 

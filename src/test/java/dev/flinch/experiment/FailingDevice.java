@@ -9,16 +9,16 @@ import java.lang.reflect.Proxy;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** A device with little memory, or one that is lost after some work. */
-final class FailingDevice {
+public final class FailingDevice {
   private FailingDevice() {}
 
   /** The same device with room for so many bytes. */
-  static Device withMemory(Device device, long bytes) {
+  public static Device withMemory(Device device, long bytes) {
     return wrapped(device, bytes, Long.MAX_VALUE);
   }
 
   /** The same device until it was given work so often. */
-  static Device lostAfter(Device device, long runs) {
+  public static Device lostAfter(Device device, long runs) {
     return wrapped(device, Long.MAX_VALUE, runs);
   }
 

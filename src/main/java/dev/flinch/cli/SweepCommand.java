@@ -1,0 +1,157 @@
+package dev.flinch.cli;
+
+import dev.flinch.base.Progress;
+import dev.flinch.base.RequestException;
+import dev.flinch.device.Device;
+import dev.flinch.experiment.Devices;
+import dev.flinch.store.Counts;
+import dev.flinch.sweep.DryRun;
+import dev.flinch.sweep.Sweep;
+import dev.flinch.sweep.SweepConfiguration;
+import dev.flinch.sweep.SweepFolder;
+import dev.flinch.sweep.SweepPlan;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code flinch sweep}: plans, trains and measures very many networks. */
+@Command(
+    name = "sweep",
+    description = {
+      "Trains and measures every network that a configuration's factors make, and keeps them in a",
+      "database. The same command goes on with a sweep that was interrupted; given several times at",
+      "once, in as many processes, they share the work. configs/README.md lists every key."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  flinch sweep configs/figure-4-small.json --dry-run",
+      "  flinch sweep configs/figure-4-small.json --out runs/pairs"
+    })
+final class SweepCommand extends Action<SweepCommand.Result> {
+  @Parameters(paramLabel = "CONFIG", description = "The configuration of the sweep, a JSON file.")
+  private Path configuration;
+
+  @Option(
+      names = "--dry-run",
+      description = "Say what would be trained, in which stacks, and how long it may take.")
+  private boolean dryRun;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Put a value in the place of the configuration's; may be repeated.")
+  private List<String> overrides = List.of();
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "The sweep's folder (runs/NAME, after the configuration).")
+  private Path out;
+
+  @Option(
+      names = "--retry-failed",
+      description =
+          "Try networks once more that failed before. Those that diverged stay as they are.")
+  private boolean retryFailed;
+
+  @Option(
+      names = "--lease",
+      paramLabel = "SECONDS",
+      defaultValue = "60",
+      description = {
+        "After so many seconds (${DEFAULT-VALUE}) without a sign of life from a process, others",
+        "take over what it was working on."
+      })
+  private long lease;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE,…",
+      defaultValue = "auto",
+      description = {
+        "What to compute on (${DEFAULT-VALUE}): cuda, all NVIDIA cards; cuda:0,cuda:2, these; cpu;",
+        "emulator; auto, all cards where there are any, else the CPU."
+      })
+  private String device;
+
+  @Mixin private DataDirectory data;
+
+  /** What is printed, and what is written as JSON. */
+  record Result(String text, Object json) {}
+
+  @Override
+  Result work(Progress progress) {
+    if (lease < 1) {
+      throw new RequestException("--lease: expected at least 1 second, found " + lease);
+    }
+    SweepConfiguration sweep = SweepConfiguration.load(configuration, overrides);
+    List<Device> devices = new ArrayList<>();
+    try {
+      for (String name : Devices.all(device)) {
+        Devices.Choice choice = Devices.choose(name);
+        devices.add(choice.device());
+        err().println("Device: " + choice.description());
+        err().flush();
+      }
+      SweepPlan plan = SweepPlan.of(sweep, Sweep.workshop(devices.get(0), devices.size()));
+      if (dryRun) {
+        DryRun run = DryRun.of(plan);
+        return new Result(run.text(), run);
+      }
+      Sweep.Outcome outcome =
+          Sweep.run(
+              sweep,
+              plan,
+              new SweepFolder(out == null ? defaultFolder() : out),
+              data.path(),
+              devices,
+              Duration.ofSeconds(lease),
+              retryFailed,
+              progress);
+      return new Result(text(outcome), outcome);
+    } finally {
+      devices.forEach(Device::close);
+    }
+  }
+
+  /** Unlike a run's, so that the same command goes on with it. */
+  private Path defaultFolder() {
+    return Path.of("runs", configuration.getFileName().toString().replaceFirst("(?i)\\.json$", ""));
+  }
+
+  private static String text(Sweep.Outcome outcome) {
+    Counts counts = outcome.counts();
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%,d networks: %,d done, %,d diverged, %,d failed; this process worked for %.1f s, %.1f%% of it not on networks%n",
+            counts.networks(),
+            counts.done(),
+            counts.diverged(),
+            counts.failed(),
+            outcome.seconds(),
+            100 * (1 - outcome.busy())));
+    if (counts.failed() > 0) {
+      text.append(
+          "flinch results %s --where \"status == 'failed'\" says why; --retry-failed tries them again%n"
+              .formatted(outcome.folder().path()));
+    }
+    return text.append(
+            "The sweep is in %s; flinch report %1$s draws it%n".formatted(outcome.folder().path()))
+        .toString();
+  }
+
+  @Override
+  void print(Result result, PrintWriter out) {
+    out.print(result.text());
+  }
+}

@@ -1,0 +1,102 @@
+package dev.flinch.sweep;
+
+import dev.flinch.base.Progress;
+import dev.flinch.device.Device;
+import dev.flinch.store.Counts;
+import dev.flinch.store.ResultStore;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * How far a sweep is, for people: networks done, by whomever; at which rate, and how long it will
+ * take; what failed, and the memory that this process has of its devices.
+ */
+final class SweepProgress implements Progress, AutoCloseable {
+  private static final Duration REFRESH = Duration.ofSeconds(1);
+
+  private final String title;
+  private final List<Device> devices;
+  private final Progress shown;
+  private final ResultStore store;
+  private final long started = System.nanoTime();
+  private final Counts atStart;
+  private final double costAtStart;
+  private long refreshed = started;
+
+  SweepProgress(String title, SweepFolder folder, List<Device> devices, Progress shown) {
+    this.title = title;
+    this.devices = devices;
+    this.shown = shown;
+    this.store = ResultStore.openExisting(folder.results());
+    this.atStart = store.counts();
+    this.costAtStart = store.costLeft();
+    refresh();
+  }
+
+  /** A step of training somewhere. */
+  @Override
+  public void report(String task, long done, long total) {
+    refreshSometimes();
+  }
+
+  private synchronized void refreshSometimes() {
+    if (System.nanoTime() - refreshed >= REFRESH.toNanos()) {
+      refresh();
+    }
+  }
+
+  private synchronized void refresh() {
+    refreshed = System.nanoTime();
+    Counts now = store.counts();
+    shown.report(title, now.finished(), now.networks());
+    shown.detail(detail(now));
+  }
+
+  private String detail(Counts now) {
+    double seconds = (refreshed - started) / 1e9;
+    StringBuilder words = new StringBuilder("%,d of %,d".formatted(now.finished(), now.networks()));
+    double costLeft = store.costLeft();
+    double costDone = costAtStart - costLeft;
+    if (now.finished() > atStart.finished() && costDone > 0) {
+      words.append(
+          String.format(
+              Locale.ROOT,
+              ", %.3g networks/s, %s left",
+              (now.finished() - atStart.finished()) / seconds,
+              inWords(seconds * costLeft / costDone)));
+    }
+    if (now.diverged() > 0) {
+      words.append(", %d diverged".formatted(now.diverged()));
+    }
+    if (now.failed() > 0) {
+      words.append(", %d failed".formatted(now.failed()));
+    }
+    long bytes = devices.stream().mapToLong(Device::liveBytes).sum();
+    return words.append(", %d MB on %s".formatted(bytes >> 20, names())).toString();
+  }
+
+  private String names() {
+    return devices.size() == 1 ? devices.get(0).name() : devices.size() + " devices";
+  }
+
+  /** Seconds in the two largest units that they fill. */
+  static String inWords(double seconds) {
+    long s = Math.round(seconds);
+    if (s < 60) {
+      return s + " s";
+    }
+    if (s < 3600) {
+      return "%d min %d s".formatted(s / 60, s % 60);
+    }
+    return s < 86400
+        ? "%d h %d min".formatted(s / 3600, s % 3600 / 60)
+        : "%d d %d h".formatted(s / 86400, s % 86400 / 3600);
+  }
+
+  @Override
+  public void close() {
+    refresh();
+    store.close();
+  }
+}
