@@ -26,6 +26,7 @@ import dev.flinch.sensitivity.HiddenLayers;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.PlaneRegions;
+import dev.flinch.sensitivity.PointMeasures;
 import dev.flinch.sensitivity.RegionMap;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.Transitions;
@@ -297,6 +298,45 @@ class WholeRunsTest {
   private static List<Trajectory> trajectories() {
     return List.of(
         Ellipse.random(SHAPE.size(), 5), new TranslationLoop(SHAPE, images(1).normalised(0)));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void whatEveryPointIsFoundToBeIsTheCpus(Activation activation) {
+    List<Network> networks = List.of(network(1, activation, true), network(2, activation, true));
+    LabelledImages images = images(70);
+    PointMeasures[] expected = points(CPU, networks, images);
+    for (Device device : List.of(CUDA, composed(CUDA))) {
+      PointMeasures[] found = points(device, networks, images);
+      for (int r = 0; r < networks.size(); r++) {
+        assertArrayEquals(expected[r].predictions(), found[r].predictions());
+        assertRelatively(expected[r].crossEntropy(), found[r].crossEntropy());
+        assertRelatively(expected[r].jacobianNorm(), found[r].jacobianNorm());
+        assertRelatively(expected[r].logitGradientNorm(), found[r].logitGradientNorm());
+        for (int i = 0; i < images.count(); i++) {
+          // A row is σ_y times a difference of gradients, which may be much smaller than they are.
+          double scale =
+              Math.exp(-expected[r].crossEntropy()[i]) * expected[r].logitGradientNorm()[i];
+          assertEquals(expected[r].rowNorm()[i], found[r].rowNorm()[i], 1e-4 * scale);
+        }
+      }
+    }
+  }
+
+  private static PointMeasures[] points(
+      Device device, List<Network> networks, LabelledImages images) {
+    try (NetworkStack stack = new NetworkStack(device, networks);
+        DeviceExamples examples = new DeviceExamples(device, images)) {
+      return PointMeasures.at(stack, examples.inputs(), images.labels(), Progress.NONE);
+    }
+  }
+
+  /** To 10⁻⁴, as all Jacobian norms of devices agree. */
+  private static void assertRelatively(double[] expected, double[] found) {
+    assertEquals(expected.length, found.length);
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found[i], 1e-4 * expected[i], "point " + i);
+    }
   }
 
   private static void assertAgree(Transitions expected, Transitions actual, String what) {

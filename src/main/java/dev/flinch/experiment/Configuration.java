@@ -316,7 +316,7 @@ public record Configuration(
             List.of(replica.seed())),
         new Training(
             training.optimizer(),
-            List.of(replica.learningRate()),
+            replica.learningRate() == null ? List.of() : List.of(replica.learningRate()),
             training.batchSize(),
             List.of(replica.labels()),
             List.of(replica.augmentation()),

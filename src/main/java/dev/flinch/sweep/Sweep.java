@@ -11,6 +11,7 @@ import dev.flinch.experiment.Json;
 import dev.flinch.experiment.Study;
 import dev.flinch.experiment.StudyData;
 import dev.flinch.store.Counts;
+import dev.flinch.store.PlannedStack;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.SweepHeader;
 import java.io.IOException;
@@ -57,7 +58,7 @@ public final class Sweep {
   public static Workshop workshop(Device device, int workers) {
     return new Workshop(
         Study.mostStackBytes(device),
-        (phase, architecture, networks) -> GemmRate.best(device).gflops() * 1e9,
+        Rate.ofProducts(GemmRate.best(device).gflops() * 1e9),
         workers,
         LONGEST_STACK);
   }
@@ -92,16 +93,7 @@ public final class Sweep {
               FlinchVersion.current(),
               Instant.now().truncatedTo(ChronoUnit.SECONDS));
       if (store.header().isEmpty()) {
-        store.begin(
-            now,
-            () ->
-                plan.stacks().stream()
-                    .map(
-                        s ->
-                            new dev.flinch.store.PlannedStack(
-                                s.estimate().seconds(), s.identities()))
-                    .iterator(),
-            plan.pairs());
+        store.begin(now, plan.stacks(), plan.pairs());
       }
       requireSame(folder, store.header().orElseThrow(), now);
       store.abandon(Workers::isDead);

@@ -1,0 +1,202 @@
+package dev.flinch.sweep;
+
+import dev.flinch.data.DataSets;
+import dev.flinch.device.Activation;
+import dev.flinch.experiment.Configuration.JacobianNorm;
+import dev.flinch.experiment.Configuration.Method;
+import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.Configuration.Trajectory;
+import dev.flinch.training.Augmentation;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a setting's values ask of each other and of the data set, and its constraints. Threads may
+ * share it.
+ */
+final class SettingRules {
+  private final SweepConfiguration sweep;
+  private final List<Constraint> constraints;
+  private final Map<String, DataSetSize> sizes = new HashMap<>();
+
+  SettingRules(SweepConfiguration sweep) {
+    this.sweep = sweep;
+    this.constraints = sweep.constraints().stream().map(Constraint::of).toList();
+    for (String name : DataSets.names()) {
+      sizes.put(name, DataSetSize.of(name));
+    }
+  }
+
+  /** The setting's data; null for a data set that there isn't. */
+  private DataSetSize published(Setting setting) {
+    return sizes.get((String) setting.get(Factor.DATASET));
+  }
+
+  /** The data of a setting without problems, as its networks take it. */
+  DataSetSize data(Setting setting) {
+    return published(setting).cropped((Long) setting.get(Factor.CROP));
+  }
+
+  /** The images that a setting's networks are trained on. */
+  long trainingImages(Setting setting) {
+    Long train = (Long) setting.get(Factor.TRAIN);
+    return train != null ? train : published(setting).train() - sweep.validation();
+  }
+
+  /** The number of weights, and of biases if there are any. */
+  double parameters(Setting setting) {
+    DataSetSize data = data(setting);
+    double width = (Long) setting.get(Factor.WIDTH);
+    double bias = (Boolean) setting.get(Factor.BIASES) ? 1 : 0;
+    return width * (data.shape().size() + bias)
+        + ((Long) setting.get(Factor.DEPTH) - 2) * width * (width + bias)
+        + data.classes() * (width + bias);
+  }
+
+  /** The first constraint that a setting breaks, or null. */
+  Constraint broken(Setting setting) {
+    if (published(setting) == null) {
+      return null;
+    }
+    for (Constraint constraint : constraints) {
+      if (constraint.factors().stream().allMatch(setting::has)
+          && !constraint.holds(name -> variable(setting, name))) {
+        return constraint;
+      }
+    }
+    return null;
+  }
+
+  private Object variable(Setting setting, String name) {
+    if (name.equals(Constraint.PARAMETERS)) {
+      return parameters(setting);
+    }
+    Factor factor = Factor.named(name).orElseThrow();
+    Object value = setting.get(factor);
+    if (value != null) {
+      return value instanceof Enum || value instanceof String ? factor.text(value) : value;
+    }
+    return switch (factor) {
+      case TRAIN -> trainingImages(setting);
+      case CROP ->
+          (long) Math.min(published(setting).shape().height(), published(setting).shape().width());
+      default -> Double.POSITIVE_INFINITY;
+    };
+  }
+
+  /** What a setting asks for that can't be; empty for one that can be trained. */
+  List<String> problems(Setting setting) {
+    DataSetSize published = published(setting);
+    if (published == null) {
+      return List.of(
+          "factors.dataset: expected one of %s, found \"%s\""
+              .formatted(String.join(", ", DataSets.names()), setting.get(Factor.DATASET)));
+    }
+    List<String> problems = new ArrayList<>();
+    String dataset = (String) setting.get(Factor.DATASET);
+    long train = trainingImages(setting);
+    if (train < 1 || train + sweep.validation() > published.train()) {
+      problems.add(
+          "%s: expected ≤ %d with %d images set aside, as %s has %d, found %s"
+              .formatted(
+                  path(Factor.TRAIN),
+                  published.train() - sweep.validation(),
+                  sweep.validation(),
+                  dataset,
+                  published.train(),
+                  setting.get(Factor.TRAIN)));
+    }
+    long test = sweep.test() != null ? sweep.test() : published.test();
+    if (test > published.test()) {
+      problems.add(
+          "data.test: expected ≤ %d, the test images of %s, found %d"
+              .formatted(published.test(), dataset, test));
+    }
+    Long crop = (Long) setting.get(Factor.CROP);
+    int side = Math.min(published.shape().height(), published.shape().width());
+    if (crop != null && crop > side) {
+      problems.add(
+          "%s: expected ≤ %d, the side of images of %s, found %d"
+              .formatted(path(Factor.CROP), side, dataset, crop));
+      return problems;
+    }
+    if (setting.has(Factor.BATCH_SIZE) && (Long) setting.get(Factor.BATCH_SIZE) > train) {
+      problems.add(
+          "factors.batchSize: expected ≤ %d, the training images, found %d; \"constraints\": [\"batchSize <= train\"] leaves such settings out"
+              .formatted(train, setting.get(Factor.BATCH_SIZE)));
+    }
+    if (setting.get(Factor.EPOCHS) == null && setting.get(Factor.STEPS) == null) {
+      problems.add(
+          "%s: expected a limit in epochs or steps, found neither".formatted(path(Factor.EPOCHS)));
+    }
+    Augmentation augmentation = (Augmentation) setting.get(Factor.AUGMENTATION);
+    if (!augmentation.suits(data(setting).shape())) {
+      problems.add(
+          "factors.augmentation: expected square images for %s, found images of %s"
+              .formatted(augmentation, data(setting).shape()));
+    }
+    double width = (Long) setting.get(Factor.WIDTH);
+    double largest = width * Math.max(width, data(setting).shape().size());
+    if (largest > Integer.MAX_VALUE) {
+      problems.add(
+          "factors.width: expected layers of at most 2^31 − 1 weights, found %.0f × %.0f"
+              .formatted(width, largest / width));
+    }
+    measures(setting, train, test, published, problems);
+    return problems;
+  }
+
+  private void measures(
+      Setting setting, long train, long test, DataSetSize published, List<String> problems) {
+    atMost("jacobian", sweep.measures().jacobian(), train, test, problems);
+    atMost("logitJacobian", sweep.measures().logitJacobian(), train, test, problems);
+    List<Trajectory> trajectories = sweep.measures().trajectories();
+    for (int t = 0; t < trajectories.size(); t++) {
+      Trajectory trajectory = trajectories.get(t);
+      String path = "measures.trajectories[%d].".formatted(t);
+      if (trajectory.method() == Method.EXACT
+          && !((Activation) setting.get(Factor.ACTIVATION)).isPiecewiseLinear()) {
+        problems.add(
+            path
+                + "method: expected \"auto\" or \"sampled\" with Tanh, which has no linear"
+                + " regions, found \"exact\"");
+      }
+      if (trajectory.image() != null && trajectory.image() >= published.test()) {
+        problems.add(
+            path
+                + "image: expected < %d, the test images of %s, found %d"
+                    .formatted(published.test(), setting.get(Factor.DATASET), trajectory.image()));
+      }
+      if (trajectory.anchors() != null && trajectory.anchors().images() != null) {
+        for (int image : trajectory.anchors().images()) {
+          if (image >= published.train()) {
+            problems.add(
+                path
+                    + "anchors: expected < %d, the training images of %s, found %d"
+                        .formatted(published.train(), setting.get(Factor.DATASET), image));
+          }
+        }
+      }
+    }
+  }
+
+  private static void atMost(
+      String key, JacobianNorm norm, long train, long test, List<String> problems) {
+    if (norm != null && norm.count() != null) {
+      long images = norm.split() == Split.TRAIN ? train : test;
+      if (norm.count() > images) {
+        problems.add(
+            "measures.%s.count: expected ≤ %d, the %s images, found %d"
+                .formatted(
+                    key, images, norm.split() == Split.TRAIN ? "training" : "test", norm.count()));
+      }
+    }
+  }
+
+  /** Where a factor's values come from, of those that may stand in a section. */
+  private static String path(Factor factor) {
+    return "%s or factors.%s".formatted(factor.section() + "." + factor.key(), factor.key());
+  }
+}
