@@ -13,6 +13,8 @@ import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.network.Architecture;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.LbfgsTrainer;
+import dev.flinch.training.Optimizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -169,6 +171,13 @@ public record StudyData(
       long network = Float.BYTES * architecture.parameters();
       all += stack.replicas().size() * network;
       largest = Math.max(largest, copies * network);
+      if (configuration.training().optimizer() == Optimizer.LBFGS
+          && architecture.parameters() > LbfgsTrainer.MOST_PARAMETERS) {
+        problems.add(
+            "networks.shapes: %s: expected at most %d weights with optimizer L-BFGS, found %d"
+                .formatted(
+                    architecture.title(), LbfgsTrainer.MOST_PARAMETERS, architecture.parameters()));
+      }
       for (int l = 0; l < architecture.depth(); l++) {
         long weights = (long) architecture.rows(l) * architecture.columns(l);
         if (weights > Integer.MAX_VALUE) {

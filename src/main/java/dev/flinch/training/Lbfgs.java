@@ -12,10 +12,10 @@ import java.util.stream.IntStream;
 /**
  * Minimises R functions of n variables side by side by L-BFGS with 10 pairs and a strong-Wolfe line
  * search. Variables, gradients and pairs are float32 rows on the device; all inner products come
- * from Gram matrices in float64, over which the two-loop recursion runs on the host, so that a
- * direction is one linear combination of rows (W. Chen, Z. Wang and J. Zhou, <em>Large-scale L-BFGS
- * using MapReduce</em>, NIPS 2014). What a replica does depends on its own function alone: it comes
- * to the same bits in any company and for any number of lanes.
+ * from Gram matrices, summed in float64, over which the two-loop recursion runs on the host, so
+ * that a direction is one linear combination of rows (W. Chen, Z. Wang and J. Zhou, <em>Large-scale
+ * L-BFGS using MapReduce</em>, NIPS 2014). What a replica does depends on its own function alone:
+ * it comes to the same bits in any company and for any number of lanes.
  *
  * <p>A replica ends where SciPy's L-BFGS-B does by default: where its loss falls by no more than
  * 2.2·10⁻⁹ max(|f|, |f′|, 1) in an iteration, or no component of its gradient exceeds 10⁻⁵.

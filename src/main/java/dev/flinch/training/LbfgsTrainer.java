@@ -26,6 +26,9 @@ public final class LbfgsTrainer implements StackTrainer {
   /** The most iterations (Novak et al., §A.5.5). */
   public static final int MOST_ITERATIONS = 2684;
 
+  /** The most parameters of a network: rows that stand two apart must be within int strides. */
+  public static final int MOST_PARAMETERS = 1 << 29;
+
   /** Floats of a replica's tile that are worth having: larger tiles make products no faster. */
   private static final int TILE_FLOATS = 4 << 20;
 
@@ -79,7 +82,7 @@ public final class LbfgsTrainer implements StackTrainer {
    * @param stop when to end; at the latest after {@link #MOST_ITERATIONS}
    * @param labels a class for each training example, of each network
    * @throws IllegalArgumentException if there are labels of more or fewer networks, or a network
-   *     has more than 2³¹ − 1 parameters
+   *     has more than {@link #MOST_PARAMETERS}
    */
   public LbfgsTrainer(
       NetworkStack stack, DeviceExamples examples, StopRule stop, List<int[]> labels) {
@@ -87,6 +90,11 @@ public final class LbfgsTrainer implements StackTrainer {
     if (labels.size() != n) {
       throw new IllegalArgumentException(
           "%d replicas for a stack of %d".formatted(labels.size(), n));
+    }
+    if (stack.architecture().parameters() > MOST_PARAMETERS) {
+      throw new IllegalArgumentException(
+          "L-BFGS: expected at most %d parameters, found %d"
+              .formatted(MOST_PARAMETERS, stack.architecture().parameters()));
     }
     this.device = stack.device();
     this.stack = stack;
@@ -169,10 +177,13 @@ public final class LbfgsTrainer implements StackTrainer {
     return (count - 1) / tiles + 1;
   }
 
-  /** What training takes on the device for each network, its weights included. */
+  /**
+   * What training takes on the device for each network: its weights, rows of as many, about one row
+   * more for Gram matrices, and a tile.
+   */
   public static long bytes(Architecture architecture, int trainingImages) {
     return Float.BYTES
-        * (architecture.parameters() * (1 + Lbfgs.ROWS)
+        * (architecture.parameters() * (2 + Lbfgs.ROWS)
             + tileRows(architecture, trainingImages) * floatsPerRow(architecture)
             + 3L * trainingImages);
   }
