@@ -139,7 +139,7 @@ public final class ResultStore implements AutoCloseable {
                 "%s: expected results of a sweep, found an empty file; begin the sweep first"
                     .formatted(file.path()));
           }
-          StoreSchema.migrate(connection, tables, file.path());
+          StoreSchema.CURRENT.migrate(connection, tables, file.path());
           return null;
         });
   }

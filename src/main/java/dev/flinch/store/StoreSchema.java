@@ -12,17 +12,15 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The tables of a store, in SQL that SQLite and PostgreSQL both take. Each entry of {@link
- * #MIGRATIONS} leads from one version to the next; what has been released stays as it is.
+ * The tables of a store, in SQL that SQLite and PostgreSQL both take. What has been released stays
+ * as it is: a change is one more migration.
+ *
+ * @param migrations statements that lead from version 0, an empty database, to 1, from 1 to 2, and
+ *     so on
  */
-final class StoreSchema {
-  /** Statements that lead from version 0, an empty database, to 1, from 1 to 2, and so on. */
-  private static final List<List<String>> MIGRATIONS = List.of(first());
-
+record StoreSchema(List<List<String>> migrations) {
   /** What this program reads and writes. */
-  static final int VERSION = MIGRATIONS.size();
-
-  private StoreSchema() {}
+  static final StoreSchema CURRENT = new StoreSchema(List.of(first()));
 
   private static List<String> first() {
     return List.of(
@@ -85,31 +83,36 @@ final class StoreSchema {
     return column.sqlName() + " " + type + constraint;
   }
 
+  /** The version that the last migration leads to. */
+  int version() {
+    return migrations.size();
+  }
+
   /**
    * Brings a database to this program's version, in the caller's transaction.
    *
    * @param tables those that are there
    * @throws RequestException if the database holds something else, or is of a later version
    */
-  static void migrate(Connection connection, List<String> tables, Path file) throws SQLException {
-    int version = 0;
+  void migrate(Connection connection, List<String> tables, Path file) throws SQLException {
+    int found = 0;
     if (tables.contains("schema_version")) {
-      version = version(connection, file);
+      found = version(connection, file);
     } else if (!tables.isEmpty()) {
       throw new RequestException(
           "%s: expected results of a sweep, found a database of something else (table %s); name another file"
               .formatted(file, tables.get(0)));
     }
-    if (version > VERSION) {
+    if (found > version()) {
       throw new RequestException(
           "%s: expected results of schema version %d or earlier, found %d; use the version of Flinch that wrote it, or a later one"
-              .formatted(file, VERSION, version));
+              .formatted(file, version(), found));
     }
-    if (version == VERSION) {
+    if (found == version()) {
       return;
     }
     try (Statement statement = connection.createStatement()) {
-      for (List<String> step : MIGRATIONS.subList(version, VERSION)) {
+      for (List<String> step : migrations.subList(found, version())) {
         for (String sql : step) {
           statement.execute(sql);
         }
@@ -117,7 +120,7 @@ final class StoreSchema {
     }
     try (PreparedStatement statement =
         connection.prepareStatement("UPDATE schema_version SET version = ?")) {
-      statement.setInt(1, VERSION);
+      statement.setInt(1, version());
       statement.executeUpdate();
     }
   }

@@ -1,0 +1,57 @@
+package dev.flinch.store;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A process that takes part in a sweep, so that tests can have several and kill them. It prints a
+ * line for each stack that it has finished. Arguments: what to do, file, its name, and the length
+ * of leases in milliseconds.
+ */
+final class StoreProcess {
+  private StoreProcess() {}
+
+  public static void main(String[] arguments) throws IOException {
+    Path file = Path.of(arguments[1]);
+    String name = arguments[2];
+    System.out.println("ready");
+    // Tests let processes go at once.
+    System.in.read();
+    switch (arguments[0]) {
+      case "begin" -> begin(file, name);
+      case "work" -> work(file, name, Duration.ofMillis(Long.parseLong(arguments[3])));
+      default -> throw new IllegalArgumentException(arguments[0]);
+    }
+  }
+
+  /** Begins a sweep of its own title. */
+  private static void begin(Path file, String name) {
+    SweepHeader header =
+        new SweepHeader(
+            name, "{}", Sweeps.HEADER.dataChecksums(), "0.1.0", Sweeps.HEADER.created());
+    try (ResultStore store = ResultStore.open(file)) {
+      System.out.println(store.begin(header, Sweeps.stacks(50, 20), List.of()));
+    }
+  }
+
+  /** Finishes stacks until all networks are; says which version of each row is its own. */
+  private static void work(Path file, String name, Duration lease) {
+    try (ResultStore store = ResultStore.openExisting(file)) {
+      while (!store.counts().isComplete()) {
+        Optional<Claim> claim = store.claim(name, lease);
+        if (claim.isPresent()) {
+          List<NetworkRow> rows =
+              Sweeps.done(claim.get()).stream()
+                  .map(row -> row.toBuilder().set(Column.DEVICE, name).build())
+                  .toList();
+          if (store.finish(claim.get(), rows)) {
+            System.out.println("finished " + claim.get().stack());
+          }
+        }
+      }
+    }
+  }
+}
