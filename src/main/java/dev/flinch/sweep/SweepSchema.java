@@ -146,7 +146,7 @@ final class SweepSchema {
       case LEARNING_RATE -> "Learning rate at the start.";
       default ->
           factor.hasSection()
-              ? "In place of the key in `%s`.".formatted(factor.section())
+              ? "If given, in place of `%s.%s`.".formatted(factor.section(), factor.key())
               : factor.declaration().meaning();
     };
   }
