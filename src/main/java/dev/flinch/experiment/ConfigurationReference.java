@@ -5,8 +5,8 @@ import dev.flinch.experiment.Schema.Key;
 import dev.flinch.experiment.Schema.ObjectSchema;
 import java.util.List;
 
-/** The page that lists every configuration key, made from the declarations that check it. */
-final class ConfigurationReference {
+/** Lists of all keys of configurations, made from the declarations that check them. */
+public final class ConfigurationReference {
   /** A configuration that shows a little of everything; it loads. */
   static final String EXAMPLE =
       """
@@ -39,7 +39,8 @@ final class ConfigurationReference {
       """
       # Configurations
 
-      A configuration is a JSON file that says what `flinch run` trains and measures. A study trains
+      A configuration is a JSON file that says what `flinch run` trains and measures; what `flinch
+      sweep` takes is [below](#sweeps). A study trains
       every combination of shape, activation, initial scale, learning rate, labels, augmentation and
       seed; networks of one architecture are trained together. `quickstart.json` needs no data but
       what Flinch draws itself; `mnist.json` is the same study on MNIST. `figure-2.json`,
@@ -65,16 +66,24 @@ final class ConfigurationReference {
 
   private ConfigurationReference() {}
 
-  static String markdown() {
-    StringBuilder page = new StringBuilder(INTRODUCTION).append(EXAMPLE);
-    page.append(
-        "```\n\n## Keys\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
-    rows(Configurations.schema().keys(), "", page);
-    return page.append("\nThis page is made from the program's declarations.\n").toString();
+  /** What {@code configs/README.md} says of studies. */
+  public static String markdown() {
+    return INTRODUCTION + EXAMPLE + "```\n\n## Keys\n\n" + table(Configurations.schema());
+  }
+
+  /** A table of all keys of an object and of those below it, but for keys without a meaning. */
+  public static String table(ObjectSchema schema) {
+    StringBuilder table =
+        new StringBuilder("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    rows(schema.keys(), "", table);
+    return table.toString();
   }
 
   private static void rows(List<Key> keys, String path, StringBuilder page) {
     for (Key key : keys) {
+      if (key.meaning().isEmpty()) {
+        continue;
+      }
       String at = Schema.child(path, key.name());
       page.append(
           "| `%s` | %s | %s | %s%s |\n"

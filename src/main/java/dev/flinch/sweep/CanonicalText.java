@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -14,6 +15,10 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntFunction;
+import java.util.function.IntToLongFunction;
+import java.util.stream.IntStream;
 
 /**
  * The canonical JSON of all settings that have the same factors, with a gap for each of them: what
@@ -23,6 +28,8 @@ import java.util.Map;
 final class CanonicalText {
   /** No text of a configuration begins so, as its titles are not part of it. */
   private static final String MARK = "\0";
+
+  private static final int HASHED_AT_ONCE = 1 << 12;
 
   /** How JSON escapes it. */
   private static final String ESCAPED_MARK = "\\u0000";
@@ -66,6 +73,41 @@ final class CanonicalText {
       from = end + 1;
     }
     pieces.add(text.substring(from).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Hashes the texts of many networks, on all cores.
+   *
+   * @param settings by network
+   * @param seeds by network
+   * @param without factors that are left out
+   * @return two numbers a network: the first half of its hash
+   */
+  static long[] hashes(
+      int networks,
+      IntFunction<Setting> settings,
+      IntToLongFunction seeds,
+      SweepConfiguration sweep,
+      Collection<Factor> without,
+      Map<Factor, Map<Object, byte[]>> known) {
+    Map<OptimizerRule, CanonicalText> texts = new ConcurrentHashMap<>();
+    long[] hashes = new long[2 * networks];
+    IntStream.range(0, (networks + HASHED_AT_ONCE - 1) / HASHED_AT_ONCE)
+        .parallel()
+        .forEach(
+            part -> {
+              MessageDigest sha256 = NetworkIdentity.sha256();
+              int to = Math.min(networks, (part + 1) * HASHED_AT_ONCE);
+              for (int i = part * HASHED_AT_ONCE; i < to; i++) {
+                Setting setting = settings.apply(i);
+                texts
+                    .computeIfAbsent(
+                        setting.optimizer(),
+                        rule -> new CanonicalText(setting.configuration(sweep, 0), without, known))
+                    .hash(setting, seeds.applyAsLong(i), sha256, hashes, 2 * i);
+              }
+            });
+    return hashes;
   }
 
   private static void mark(ObjectNode tree, Factor factor, boolean leaveOut) {

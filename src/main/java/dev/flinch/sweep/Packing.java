@@ -1,12 +1,9 @@
 package dev.flinch.sweep;
 
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 
@@ -103,21 +100,18 @@ final class Packing {
   /** For each setting the number of its group, in the order in which groups first appear. */
   private static int[] groups(SweepConfiguration sweep, Selection selection) {
     Settings settings = selection.settings();
-    Map<Object, CanonicalText> texts = new HashMap<>();
+    long[] hashes =
+        CanonicalText.hashes(
+            settings.size(),
+            settings::get,
+            s -> 0,
+            sweep,
+            Factor.OF_REPLICAS,
+            selection.knownTexts());
     IdentityTable groups = new IdentityTable();
-    MessageDigest sha256 = NetworkIdentity.sha256();
-    long[] hash = new long[2];
     int[] groupOf = new int[settings.size()];
     for (int s = 0; s < groupOf.length; s++) {
-      Setting setting = settings.get(s);
-      texts
-          .computeIfAbsent(
-              setting.optimizer(),
-              rule ->
-                  new CanonicalText(
-                      setting.configuration(sweep, 0), Factor.OF_REPLICAS, selection.knownTexts()))
-          .hash(setting, 0, sha256, hash, 0);
-      groupOf[s] = groups.add(hash[0], hash[1]);
+      groupOf[s] = groups.add(hashes[2 * s], hashes[2 * s + 1]);
     }
     return groupOf;
   }

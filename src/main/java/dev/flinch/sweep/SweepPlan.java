@@ -4,15 +4,10 @@ import dev.flinch.base.RequestException;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.store.Pair;
 import dev.flinch.store.PlannedStack;
-import dev.flinch.training.Optimizer;
-import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -24,8 +19,6 @@ import java.util.stream.Stream;
  */
 public final class SweepPlan {
   static final int MOST_NETWORKS = 10_000_000;
-
-  private static final int HASHED_AT_ONCE = 1 << 12;
 
   private final SweepConfiguration sweep;
   private final Workshop workshop;
@@ -62,27 +55,15 @@ public final class SweepPlan {
   }
 
   private void identify() {
-    Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
     int networks = settings() * seeds.length;
-    long[] hashes = new long[2 * networks];
-    IntStream.range(0, (networks + HASHED_AT_ONCE - 1) / HASHED_AT_ONCE)
-        .parallel()
-        .forEach(
-            part -> {
-              MessageDigest sha256 = NetworkIdentity.sha256();
-              int from = part * HASHED_AT_ONCE;
-              int to = Math.min(networks, from + HASHED_AT_ONCE);
-              for (int i = from; i < to; i++) {
-                Setting setting = selection.settings().get(i / seeds.length);
-                texts
-                    .computeIfAbsent(
-                        setting.optimizer(),
-                        rule ->
-                            new CanonicalText(
-                                setting.configuration(sweep, 0), Set.of(), selection.knownTexts()))
-                    .hash(setting, seeds[i % seeds.length], sha256, hashes, 2 * i);
-              }
-            });
+    long[] hashes =
+        CanonicalText.hashes(
+            networks,
+            i -> selection.settings().get(i / seeds.length),
+            i -> seeds[i % seeds.length],
+            sweep,
+            List.of(),
+            selection.knownTexts());
     for (int i = 0; i < networks; i++) {
       identities.add(hashes[2 * i], hashes[2 * i + 1]);
     }

@@ -91,7 +91,7 @@ final class SweepSchema {
                 + " with every seed."),
         optional(
             "constraints",
-            list(text(), 0, Integer.MAX_VALUE, null),
+            list(constraint(), 0, Integer.MAX_VALUE, null),
             List.of(),
             "Conditions that every network satisfies, such as `width * width * depth < 2e8`: of"
                 + " factors, and of `parameters`, the number of weights. Combinations that don't"
@@ -146,7 +146,7 @@ final class SweepSchema {
       case LEARNING_RATE -> "Learning rate at the start.";
       default ->
           factor.hasSection()
-              ? "In place of the key in `%s`.".formatted(factor.section())
+              ? "If given, in place of `%s.%s`.".formatted(factor.section(), factor.key())
               : factor.declaration().meaning();
     };
   }
@@ -166,6 +166,29 @@ final class SweepSchema {
                     optional(factor.key(), factor.element(), null, "")
                         .only("", side -> side.has(factor.key())))
             .toArray(Key[]::new));
+  }
+
+  private static Schema constraint() {
+    Schema text = text();
+    return new Schema() {
+      @Override
+      public String title() {
+        return "condition";
+      }
+
+      @Override
+      public JsonNode resolve(JsonNode found, String path, List<String> problems) {
+        JsonNode expression = text.resolve(found, path, problems);
+        if (expression != null) {
+          try {
+            Constraint.of(expression.asText());
+          } catch (RequestException e) {
+            problems.add(path + ": " + e.getMessage());
+          }
+        }
+        return expression;
+      }
+    };
   }
 
   private static boolean draws(JsonNode sampling) {
@@ -194,14 +217,6 @@ final class SweepSchema {
                 "factors." + factor.key(),
                 "a list or a range, as nothing is drawn for a grid",
                 values));
-      }
-    }
-    JsonNode constraints = sweep.path("constraints");
-    for (int c = 0; c < constraints.size(); c++) {
-      try {
-        Constraint.of(constraints.get(c).asText());
-      } catch (RequestException e) {
-        problems.add("constraints[%d]: %s".formatted(c, e.getMessage()));
       }
     }
   }
