@@ -483,6 +483,7 @@ public final class ResultStore implements AutoCloseable {
           if (!end(claim, "done")) {
             return false;
           }
+          forgetWorker(claim.stack());
           // The last number stays in use, so none is ever given twice.
           long id = lastStack();
           for (PlannedStack part : parts) {
@@ -498,6 +499,15 @@ public final class ResultStore implements AutoCloseable {
           }
           return true;
         });
+  }
+
+  /** So that what is left of a stack that was split doesn't count as finished by the claim. */
+  private void forgetWorker(long stack) throws SQLException {
+    try (PreparedStatement update =
+        connection.prepareStatement("UPDATE stack SET worker = NULL WHERE id = ?")) {
+      update.setLong(1, stack);
+      update.executeUpdate();
+    }
   }
 
   private long lastStack() throws SQLException {
