@@ -690,17 +690,25 @@ public final class ResultStore implements AutoCloseable {
         });
   }
 
-  private synchronized <T> T query(Work<T> work) {
-    try {
-      return work.run();
-    } catch (SQLException e) {
-      throw file.explained(e);
-    }
+  /** Reads, all of it as of one moment. */
+  private <T> T query(Work<T> work) {
+    return atOnce(SqliteFile::beginReading, work);
   }
 
-  private synchronized <T> T transaction(Work<T> work) {
+  /** Writes all of it or nothing. */
+  private <T> T transaction(Work<T> work) {
+    return atOnce(SqliteFile::begin, work);
+  }
+
+  /** How a transaction begins. */
+  @FunctionalInterface
+  private interface Beginning {
+    void begin(Connection connection) throws SQLException;
+  }
+
+  private synchronized <T> T atOnce(Beginning beginning, Work<T> work) {
     try {
-      SqliteFile.begin(connection);
+      beginning.begin(connection);
       try {
         T result = work.run();
         SqliteFile.commit(connection);
