@@ -38,10 +38,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       RunCommand.class,
+      SweepCommand.class,
+      ReportCommand.class,
       MeasureCommand.class,
       TrajectoryCommand.class,
       RegionsCommand.class,
       PerPointCommand.class,
+      ResultsCommand.class,
       DataCommand.class,
       DoctorCommand.class,
       BenchCommand.class,

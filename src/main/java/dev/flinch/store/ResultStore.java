@@ -484,6 +484,7 @@ public final class ResultStore implements AutoCloseable {
           if (!end(claim, "done")) {
             return false;
           }
+          forgetWorker(claim.stack());
           // The last number stays in use, so none is ever given twice.
           long id = lastStack();
           for (PlannedStack part : parts) {
@@ -499,6 +500,15 @@ public final class ResultStore implements AutoCloseable {
           }
           return true;
         });
+  }
+
+  /** So that what is left of a stack that was split doesn't count as finished by the claim. */
+  private void forgetWorker(long stack) throws SQLException {
+    try (PreparedStatement update =
+        connection.prepareStatement("UPDATE stack SET worker = NULL WHERE id = ?")) {
+      update.setLong(1, stack);
+      update.executeUpdate();
+    }
   }
 
   private long lastStack() throws SQLException {
@@ -738,17 +748,25 @@ public final class ResultStore implements AutoCloseable {
         });
   }
 
-  private synchronized <T> T query(Work<T> work) {
-    try {
-      return work.run();
-    } catch (SQLException e) {
-      throw file.explained(e);
-    }
+  /** Reads, all of it as of one moment. */
+  private <T> T query(Work<T> work) {
+    return atOnce(SqliteFile::beginReading, work);
   }
 
-  private synchronized <T> T transaction(Work<T> work) {
+  /** Writes all of it or nothing. */
+  private <T> T transaction(Work<T> work) {
+    return atOnce(SqliteFile::begin, work);
+  }
+
+  /** How a transaction begins. */
+  @FunctionalInterface
+  private interface Beginning {
+    void begin(Connection connection) throws SQLException;
+  }
+
+  private synchronized <T> T atOnce(Beginning beginning, Work<T> work) {
     try {
-      SqliteFile.begin(connection);
+      beginning.begin(connection);
       try {
         T result = work.run();
         SqliteFile.commit(connection);

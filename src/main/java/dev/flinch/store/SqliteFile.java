@@ -99,6 +99,11 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
     execute(connection, "BEGIN IMMEDIATE");
   }
 
+  /** Begins a transaction that reads, and sees what was there at its first statement. */
+  static void beginReading(Connection connection) throws SQLException {
+    execute(connection, "BEGIN");
+  }
+
   static void commit(Connection connection) throws SQLException {
     execute(connection, "COMMIT");
   }

@@ -228,4 +228,20 @@ class ResultStoreTest {
       assertEquals(6, store.counts().done());
     }
   }
+
+  @Test
+  void aStackThatWasSplitAfterFailuresIsNotFinishedByItsOldClaim() {
+    try (ResultStore store = begun(Sweeps.stacks(1, 3))) {
+      Claim first = store.claim("a", LEASE).orElseThrow();
+      List<NetworkRow> rows = new ArrayList<>(Sweeps.done(first));
+      rows.set(0, Sweeps.failed(first.identities().get(0)));
+      rows.set(1, Sweeps.failed(first.identities().get(1)));
+      store.finish(first, rows);
+      store.retryFailed();
+      Claim again = store.claim("a", LEASE).orElseThrow();
+      assertTrue(store.split(again, parts(again)));
+      assertFalse(store.finish(again, Sweeps.done(again)));
+      assertEquals(1, store.rows().size());
+    }
+  }
 }
