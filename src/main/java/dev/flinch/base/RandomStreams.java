@@ -21,7 +21,8 @@ public final class RandomStreams {
     AUGMENTATION(5),
     TRAJECTORY(6),
     GLYPHS(7),
-    BENCHMARK(8);
+    BENCHMARK(8),
+    BOOTSTRAP(10);
 
     private final long code;
 
