@@ -41,7 +41,10 @@ public final class Correlations {
       List.of(Column.JACOBIAN_NORM, Column.TRANSITIONS, Column.PARAMETERS, Column.TRAIN_LOSS);
 
   static final int RESAMPLES = 500;
-  static final int RESAMPLE_NETWORKS = 1000;
+  static final int RESAMPLE_NETWORKS = 500;
+
+  /** Fewer are too few to resample. */
+  private static final int SETTINGS = 5;
 
   /** Numbers with more values than this are cut into ranges. */
   static final int VALUES = 12;
@@ -52,7 +55,7 @@ public final class Correlations {
   private static final double TAIL = 0.025;
 
   /**
-   * An estimate and its 95% interval; NaN where there is none.
+   * An estimate and its 95% interval; NaN where there is none, as for fewer than five settings.
    *
    * @param value −1 … 1
    */
@@ -243,7 +246,7 @@ public final class Correlations {
     double[] kendalls = new double[RESAMPLES];
     double[] spearmans = new double[RESAMPLES];
     RankedPairs resample = new RankedPairs(Math.min(rows.length, RESAMPLE_NETWORKS));
-    for (int b = 0; b < RESAMPLES && settings > 1; b++) {
+    for (int b = 0; b < RESAMPLES && settings >= SETTINGS; b++) {
       UniformRandomProvider random = RandomStreams.stream(0, Purpose.BOOTSTRAP, 0, b);
       resample.clear();
       for (int d = 0; d < drawn; d++) {
@@ -264,10 +267,10 @@ public final class Correlations {
         interval(spearman, spearmans, scale, settings));
   }
 
-  /** No interval for a single setting, nor where half the resamples have no correlation. */
+  /** No interval for very few settings, nor where half the resamples have no correlation. */
   private static Interval interval(double value, double[] resamples, double scale, int settings) {
     double[] found = DoubleStream.of(resamples).filter(Double::isFinite).sorted().toArray();
-    if (settings < 2 || Double.isNaN(value) || found.length < RESAMPLES / 2) {
+    if (settings < SETTINGS || Double.isNaN(value) || found.length < RESAMPLES / 2) {
       return new Interval(value, Double.NaN, Double.NaN);
     }
     return new Interval(
