@@ -5,6 +5,8 @@
   const LISTED = 200; // rows of a table
   const CHIPS = 12; // numbers with more values are filtered by a range
   const COLOURS = 6; // classes of colour
+  const LAYERS = 8; // of points in a scatter chart
+  const LARGE = 2000; // points of a chart that are drawn all in one
   const ERROR_BARS = 500; // points that still have error bars
 
   const LABELS = {
@@ -647,7 +649,7 @@
     const sampled = state.shown > DRAWN;
     byId("all-points-label").hidden = !sampled;
     byId("sampled").textContent = sampled && !state.all
-      ? `${whole(DRAWN)} of ${networks(state.shown)}, about, are drawn, chosen at random. Counts and correlations are of all.`
+      ? `About ${whole(DRAWN)} of ${networks(state.shown)} are drawn, chosen at random. Counts and correlations are of all.`
       : "";
     const share = sampled && !state.all ? DRAWN / state.shown : 1;
     for (const made of charts.filter((one) => one.kind === "scatter")) drawScatter(made, share);
@@ -657,14 +659,15 @@
     const x = made.column.numbers();
     const y = columns.get("gap").numbers();
     const { labels, colours, of } = state.classes;
-    const rows = labels.map(() => []);
+    // Layers of some points of each class, so that no class hides the others.
+    const rows = Array.from({ length: LAYERS * labels.length }, () => []);
     let [drawn, zeros] = [0, 0];
     for (let row = 0; row < n; row++) {
       if (!state.mask[row] || chance[row] >= share || x[row] !== x[row] || y[row] !== y[row]) continue;
       if (made.logarithmic && x[row] <= 0) {
         zeros++;
       } else {
-        rows[of[row]].push(row);
+        rows[Math.floor((chance[row] / share) * LAYERS) * labels.length + of[row]].push(row);
         drawn++;
       }
     }
@@ -674,14 +677,13 @@
     made.chart.setOption({
       ...common(made),
       xAxis: axis(made.column.label, made.logarithmic, true),
-      yAxis: axis("generalization gap", false, false),
+      yAxis: axis("generalization gap", false, false, { boundaryGap: ["4%", "4%"] }),
       series: [...rows.map((members, i) => ({
         type: "scatter",
-        name: labels[i],
-        large: true,
-        largeThreshold: 2000,
+        large: drawn > LARGE,
+        largeThreshold: 0,
         symbolSize: size,
-        itemStyle: { color: colours[i], opacity },
+        itemStyle: { color: colours[i % labels.length], opacity },
         emphasis: { scale: 1.5, itemStyle: { opacity: 1 } },
         data: points(members, x, y),
       })), ring(made)],
@@ -794,8 +796,8 @@
       series: [
         ...byClass.map((list, i) => ({
           type: "scatter",
-          large: true,
-          largeThreshold: 2000,
+          large: found.length > LARGE,
+          largeThreshold: 0,
           symbolSize: size,
           z: 3,
           itemStyle: { color: colours[i], opacity: found.length > 400 ? 0.6 : 0.85 },
