@@ -4,9 +4,11 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.flinch.store.Column;
 import dev.flinch.store.NetworkRow;
 import java.io.IOException;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 
 /**
  * A column of a table as JSON: {@code {"values": […]}} with null where there is none; or, where
@@ -55,21 +57,19 @@ final class ColumnJson {
     json.writeEndObject();
   }
 
-  /** Distinct values, or nothing where they are more than half of all. */
+  /** Distinct values in ascending order, or nothing where they are more than half of all. */
   private static Map<Object, Integer> places(List<?> values) {
-    Map<Object, Integer> places = new TreeMap<>();
+    Set<Object> distinct = new HashSet<>();
     for (Object value : values) {
       if (value != null) {
-        places.put(value, 0);
+        distinct.add(value);
       }
-      if (2 * places.size() > values.size()) {
+      if (2 * distinct.size() > values.size()) {
         return Map.of();
       }
     }
-    int place = 0;
-    for (Map.Entry<Object, Integer> entry : places.entrySet()) {
-      entry.setValue(place++);
-    }
+    Map<Object, Integer> places = new LinkedHashMap<>();
+    distinct.stream().sorted().forEach(value -> places.put(value, places.size()));
     return places;
   }
 

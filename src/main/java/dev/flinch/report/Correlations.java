@@ -217,12 +217,14 @@ public final class Correlations {
    * @param members rows, those of one setting next to each other
    */
   private Association associate(Column x, Column y, int[] members) {
+    double[] valuesX = values.get(x);
+    double[] valuesY = values.get(y);
     int[] rows =
         Arrays.stream(members)
-            .filter(i -> Double.isFinite(values.get(x)[i]) && Double.isFinite(values.get(y)[i]))
+            .filter(i -> Double.isFinite(valuesX[i]) && Double.isFinite(valuesY[i]))
             .toArray();
-    int[] ranksX = Arrays.stream(rows).map(i -> ranks.get(x)[i]).toArray();
-    int[] ranksY = Arrays.stream(rows).map(i -> ranks.get(y)[i]).toArray();
+    int[] ranksX = at(ranks.get(x), rows);
+    int[] ranksY = at(ranks.get(y), rows);
     // Where each setting begins, and the end.
     int[] starts =
         IntStream.concat(
@@ -265,6 +267,10 @@ public final class Correlations {
         rows.length,
         interval(kendall, kendalls, scale, settings),
         interval(spearman, spearmans, scale, settings));
+  }
+
+  private static int[] at(int[] values, int[] places) {
+    return Arrays.stream(places).map(i -> values[i]).toArray();
   }
 
   /** No interval for very few settings, nor where half the resamples have no correlation. */

@@ -1,6 +1,8 @@
 package dev.flinch.report;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.flinch.store.Column;
 import dev.flinch.store.NetworkRow;
@@ -42,7 +44,9 @@ import java.util.zip.GZIPOutputStream;
  * filters leave are found in the page.
  */
 public final class ReportPage {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectMapper JSON =
+      new ObjectMapper(
+          JsonFactory.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build());
   private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
 
   /**
