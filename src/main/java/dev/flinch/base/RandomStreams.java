@@ -23,7 +23,8 @@ public final class RandomStreams {
     GLYPHS(7),
     BENCHMARK(8),
     SWEEP(9),
-    PICK(12);
+    BOOTSTRAP(10),
+    PICK(11);
 
     private final long code;
 

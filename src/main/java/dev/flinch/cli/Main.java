@@ -39,12 +39,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
     subcommands = {
       RunCommand.class,
       SweepCommand.class,
+      ResultsCommand.class,
       ReportCommand.class,
       MeasureCommand.class,
       TrajectoryCommand.class,
       RegionsCommand.class,
       PerPointCommand.class,
-      ResultsCommand.class,
       DataCommand.class,
       DoctorCommand.class,
       BenchCommand.class,
