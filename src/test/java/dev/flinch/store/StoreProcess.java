@@ -14,12 +14,9 @@ import java.util.Optional;
 final class StoreProcess {
   private StoreProcess() {}
 
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) throws IOException, InterruptedException {
     Path file = Path.of(arguments[1]);
     String name = arguments[2];
-    System.out.println("ready");
-    // Tests let processes go at once.
-    System.in.read();
     switch (arguments[0]) {
       case "begin" -> begin(file, name);
       case "work" -> work(file, name, Duration.ofMillis(Long.parseLong(arguments[3])));
@@ -27,8 +24,15 @@ final class StoreProcess {
     }
   }
 
+  /** Tests let processes go together. */
+  private static void awaitStart() throws IOException {
+    System.out.println("ready");
+    System.in.read();
+  }
+
   /** Begins a sweep of its own title. */
-  private static void begin(Path file, String name) {
+  private static void begin(Path file, String name) throws IOException {
+    awaitStart();
     SweepHeader header =
         new SweepHeader(
             name, "{}", Sweeps.HEADER.dataChecksums(), "0.1.0", Sweeps.HEADER.created());
@@ -38,11 +42,15 @@ final class StoreProcess {
   }
 
   /** Finishes stacks until all networks are; says which version of each row is its own. */
-  private static void work(Path file, String name, Duration lease) {
+  private static void work(Path file, String name, Duration lease)
+      throws IOException, InterruptedException {
     try (ResultStore store = ResultStore.openExisting(file)) {
+      awaitStart();
       while (!store.counts().isComplete()) {
         Optional<Claim> claim = store.claim(name, lease);
         if (claim.isPresent()) {
+          // The work itself, during which others have their turn.
+          Thread.sleep(5);
           List<NetworkRow> rows =
               Sweeps.done(claim.get()).stream()
                   .map(row -> row.toBuilder().set(Column.DEVICE, name).build())
