@@ -26,12 +26,14 @@ import dev.flinch.sensitivity.HiddenLayers;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.PlaneRegions;
+import dev.flinch.sensitivity.PointMeasures;
 import dev.flinch.sensitivity.RegionMap;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.Evaluation;
+import dev.flinch.training.LbfgsTrainer;
 import dev.flinch.training.Outcome;
 import dev.flinch.training.ReplicaSettings;
 import dev.flinch.training.StopRule;
@@ -218,6 +220,51 @@ class WholeRunsTest {
     }
   }
 
+  /** Losses after each iteration of L-BFGS: {@code [iteration][replica]}. */
+  private static double[][] lossesByLbfgs(Device device, List<Network> networks, int iterations) {
+    LabelledImages images = images(83);
+    List<int[]> labels = networks.stream().map(n -> images.labels()).toList();
+    StopRule stop = new StopRule(0, iterations, Double.POSITIVE_INFINITY);
+    double[][] losses = new double[iterations][networks.size()];
+    try (DeviceExamples examples = new DeviceExamples(device, images);
+        NetworkStack stack = new NetworkStack(device, networks);
+        LbfgsTrainer trainer = new LbfgsTrainer(stack, examples, stop, labels)) {
+      while (!trainer.done()) {
+        trainer.step();
+      }
+      trainer.history().forEach(e -> losses[(int) e.step() - 1][e.replica()] = e.loss());
+      return losses;
+    }
+  }
+
+  @Test
+  void lossesByLbfgsAreTheCpusAndHaveTheSameBitsInAnyCompany() {
+    List<Network> networks =
+        List.of(network(1, Activation.TANH, true), network(2, Activation.TANH, true));
+    double[][] expected = lossesByLbfgs(CPU, networks, 3);
+    double[][] actual = lossesByLbfgs(CUDA, networks, 3);
+    double[][] alone = lossesByLbfgs(CUDA, networks.subList(1, 2), 3);
+    for (int k = 0; k < 3; k++) {
+      for (int r = 0; r < 2; r++) {
+        String what = "iteration %d, replica %d".formatted(k, r);
+        assertEquals(expected[k][r], actual[k][r], 1e-4 * expected[k][r], what);
+      }
+      assertEquals(alone[k][0], actual[k][1]);
+    }
+  }
+
+  @Test
+  void lossesByLbfgsOfMoreWeightsThanAChunkAreTheCpus() {
+    // 4160 weights, of which 4096 are summed before float64 takes over.
+    List<Network> networks =
+        List.of(RandomNetworks.network(3, Activation.RELU, false, SHAPE.size(), 130, 4));
+    double[][] expected = lossesByLbfgs(CPU, networks, 2);
+    double[][] actual = lossesByLbfgs(CUDA, networks, 2);
+    for (int k = 0; k < 2; k++) {
+      assertEquals(expected[k][0], actual[k][0], 1e-4 * expected[k][0], "iteration " + k);
+    }
+  }
+
   private static JacobianNorms[] norms(Device device, List<Network> networks, Jacobian jacobian) {
     int n = 67;
     int d = networks.get(0).architecture().inputs();
@@ -251,6 +298,45 @@ class WholeRunsTest {
   private static List<Trajectory> trajectories() {
     return List.of(
         Ellipse.random(SHAPE.size(), 5), new TranslationLoop(SHAPE, images(1).normalised(0)));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void whatEveryPointIsFoundToBeIsTheCpus(Activation activation) {
+    List<Network> networks = List.of(network(1, activation, true), network(2, activation, true));
+    LabelledImages images = images(70);
+    PointMeasures[] expected = points(CPU, networks, images);
+    for (Device device : List.of(CUDA, composed(CUDA))) {
+      PointMeasures[] found = points(device, networks, images);
+      for (int r = 0; r < networks.size(); r++) {
+        assertArrayEquals(expected[r].predictions(), found[r].predictions());
+        assertRelatively(expected[r].crossEntropy(), found[r].crossEntropy());
+        assertRelatively(expected[r].jacobianNorm(), found[r].jacobianNorm());
+        assertRelatively(expected[r].logitGradientNorm(), found[r].logitGradientNorm());
+        for (int i = 0; i < images.count(); i++) {
+          // A row is σ_y times a difference of gradients, which may be much smaller than they are.
+          double scale =
+              Math.exp(-expected[r].crossEntropy()[i]) * expected[r].logitGradientNorm()[i];
+          assertEquals(expected[r].rowNorm()[i], found[r].rowNorm()[i], 1e-4 * scale);
+        }
+      }
+    }
+  }
+
+  private static PointMeasures[] points(
+      Device device, List<Network> networks, LabelledImages images) {
+    try (NetworkStack stack = new NetworkStack(device, networks);
+        DeviceExamples examples = new DeviceExamples(device, images)) {
+      return PointMeasures.at(stack, examples.inputs(), images.labels(), Progress.NONE);
+    }
+  }
+
+  /** To 10⁻⁴, as all Jacobian norms of devices agree. */
+  private static void assertRelatively(double[] expected, double[] found) {
+    assertEquals(expected.length, found.length);
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found[i], 1e-4 * expected[i], "point " + i);
+    }
   }
 
   private static void assertAgree(Transitions expected, Transitions actual, String what) {

@@ -22,7 +22,8 @@ public final class RandomStreams {
     TRAJECTORY(6),
     GLYPHS(7),
     BENCHMARK(8),
-    SWEEP(9);
+    SWEEP(9),
+    PICK(12);
 
     private final long code;
 

@@ -41,6 +41,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       MeasureCommand.class,
       TrajectoryCommand.class,
       RegionsCommand.class,
+      PerPointCommand.class,
       DataCommand.class,
       DoctorCommand.class,
       BenchCommand.class,

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.Optimizer;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -89,19 +89,25 @@ public record Configuration(
     }
   }
 
-  /** How networks are trained, and when training stops. */
+  /**
+   * How networks are trained, and when training stops.
+   *
+   * @param learningRates empty with L-BFGS, which finds its own steps
+   * @param batchSize null with L-BFGS, whose batch is all images, as are the two of decay
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
   public record Training(
-      OptimizerRule optimizer,
-      List<Double> learningRates,
-      int batchSize,
+      Optimizer optimizer,
+      @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> learningRates,
+      Integer batchSize,
       List<Labels> labels,
       List<Augmentation> augmentations,
-      double decayFactor,
-      int decayEpochs,
+      Double decayFactor,
+      Integer decayEpochs,
       Stop stop,
       int checkpointSeconds) {
     public Training {
-      learningRates = List.copyOf(learningRates);
+      learningRates = learningRates == null ? List.of() : List.copyOf(learningRates);
       labels = List.copyOf(labels);
       augmentations = List.copyOf(augmentations);
     }
@@ -310,7 +316,7 @@ public record Configuration(
             List.of(replica.seed())),
         new Training(
             training.optimizer(),
-            List.of(replica.learningRate()),
+            replica.learningRate() == null ? List.of() : List.of(replica.learningRate()),
             training.batchSize(),
             List.of(replica.labels()),
             List.of(replica.augmentation()),

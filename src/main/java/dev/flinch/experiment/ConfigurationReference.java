@@ -43,10 +43,11 @@ public final class ConfigurationReference {
       sweep` takes is [below](#sweeps). A study trains
       every combination of shape, activation, initial scale, learning rate, labels, augmentation and
       seed; networks of one architecture are trained together. `quickstart.json` needs no data but
-      what Flinch draws itself; `mnist.json` is the same study on MNIST. `figure-2.json` and
-      `figure-3.json` ask for what Figures 2 and 3 of Novak et al. show, with the paper's settings;
-      those with `-small` in their names train less, and are meant for a CPU (`figure-3-small.json`
-      without augmentation, which takes far more training to fit).
+      what Flinch draws itself; `mnist.json` is the same study on MNIST. `figure-2.json`,
+      `figure-3.json` and `figure-6.json` ask for what Figures 2, 3 and 6 of Novak et al. show, with
+      the paper's settings; those with `-small` in their names train less, and are meant for a CPU
+      (`figure-3-small.json` without augmentation, which takes far more training to fit). Figure 6 is
+      then drawn by `flinch points` of the run's networks.
 
       ```
       flinch run configs/quickstart.json

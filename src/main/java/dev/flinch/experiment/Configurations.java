@@ -21,7 +21,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.flinch.device.Activation;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Labels;
@@ -32,6 +31,8 @@ import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.Key;
 import dev.flinch.experiment.Schema.ObjectSchema;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.LbfgsTrainer;
+import dev.flinch.training.Optimizer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Predicate;
@@ -43,6 +44,8 @@ public final class Configurations {
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
+
+  private static final String BY_MINI_BATCHES = "without optimizer L-BFGS";
 
   private static final int DEEPEST = 10_000;
   static final int MOST_POINTS = 1 << 30;
@@ -223,16 +226,22 @@ public final class Configurations {
           section(
               "training",
               object(
+                  Configurations::checkTraining,
                   optional(
                       "optimizer",
-                      choice(OptimizerRule.class),
-                      OptimizerRule.MOMENTUM,
-                      "The rule by which weights follow gradients."),
+                      choice(Optimizer.class),
+                      Optimizer.MOMENTUM,
+                      "The rule by which weights follow gradients of mini-batches; or L-BFGS, which"
+                          + " takes all images as one batch and finds its own steps, for at most "
+                          + LbfgsTrainer.MOST_ITERATIONS
+                          + " iterations."),
                   required(
-                      "learningRates",
-                      list(positive(Double.POSITIVE_INFINITY)),
-                      "Learning rates at the start."),
-                  optional("batchSize", integer(1), 256, "Images in a mini-batch."),
+                          "learningRates",
+                          list(positive(Double.POSITIVE_INFINITY)),
+                          "Learning rates at the start.")
+                      .only(BY_MINI_BATCHES, Configurations::isByMiniBatches),
+                  optional("batchSize", integer(1), 256, "Images in a mini-batch.")
+                      .only(BY_MINI_BATCHES, Configurations::isByMiniBatches),
                   optional(
                       "labels",
                       list(choice(Labels.class)),
@@ -247,29 +256,29 @@ public final class Configurations {
                           + " by −4 to 4 pixels each way with wrap-around, half of them flipped left"
                           + " to right; or, if they are square, also half flipped top to bottom,"
                           + " and turned by 0 to 3 quarters. All measures are of images as they"
-                          + " are."),
+                          + " are. With L-BFGS only none."),
                   optional(
-                      "decayFactor", positive(1), 0.1, "The learning rate is multiplied by this …"),
-                  optional("decayEpochs", integer(1), 500, "… after every so many epochs."),
+                          "decayFactor",
+                          positive(1),
+                          0.1,
+                          "The learning rate is multiplied by this …")
+                      .only(BY_MINI_BATCHES, Configurations::isByMiniBatches),
+                  optional("decayEpochs", integer(1), 500, "… after every so many epochs.")
+                      .only(BY_MINI_BATCHES, Configurations::isByMiniBatches),
                   section(
                       "stop",
                       object(
-                          (stop, path, problems) -> {
-                            if (stop.path("epochs").isNull() && stop.path("steps").isNull()) {
-                              problems.add(
-                                  path + ": expected a limit in epochs or steps, found neither");
-                            }
-                          },
                           optional(
                               "epochs",
                               integer(1).orNull(),
                               100,
-                              "Most passes over the training images; null is no limit."),
+                              "Most passes over the training images, with L-BFGS iterations; null is"
+                                  + " no limit."),
                           optional(
                               "steps",
                               integer(1, Long.MAX_VALUE).orNull(),
                               null,
-                              "Most mini-batches; null is no limit."),
+                              "Most mini-batches, with L-BFGS iterations; null is no limit."),
                           optional(
                               "trainAccuracy",
                               positive(1).orNull(),
@@ -305,6 +314,30 @@ public final class Configurations {
                       List.of(),
                       "Planes through three images on which linear regions are mapped.")),
               "What is measured of every trained network, beside accuracy, loss and gap."));
+
+  private static boolean isByMiniBatches(JsonNode training) {
+    return !Optimizer.LBFGS.label().equalsIgnoreCase(training.path("optimizer").asText().strip());
+  }
+
+  private static void checkTraining(JsonNode training, String path, List<String> problems) {
+    JsonNode stop = training.path("stop");
+    if (isByMiniBatches(training)) {
+      if (stop.path("epochs").isNull() && stop.path("steps").isNull()) {
+        problems.add(path + ".stop: expected a limit in epochs or steps, found neither");
+      }
+      return;
+    }
+    JsonNode augmentations = training.path("augmentations");
+    for (int i = 0; i < augmentations.size(); i++) {
+      if (!augmentations.get(i).asText().equals(Augmentation.NONE.label())) {
+        problems.add(
+            Schema.mismatch(
+                "%s.augmentations[%d]".formatted(path, i),
+                "\"none\" with optimizer L-BFGS, whose batch is all images as they are",
+                augmentations.get(i)));
+      }
+    }
+  }
 
   private static boolean drawsAnchors(JsonNode measure) {
     return !measure.path("anchors").isArray();

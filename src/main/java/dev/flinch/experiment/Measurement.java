@@ -9,6 +9,7 @@ import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
 import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.sensitivity.Jacobian;
@@ -122,7 +123,7 @@ public record Measurement(
     return norms;
   }
 
-  private static void requireFinite(String what, double value, LabelledImages images) {
+  static void requireFinite(String what, double value, LabelledImages images) {
     if (!Double.isFinite(value)) {
       throw new RequestException(
           "the network's %s over %s is %s: expected a finite number; its weights are too large for float32"
@@ -133,8 +134,15 @@ public record Measurement(
   /** A data set, cropped if asked for, whose images and classes are those of a network. */
   static DataSet dataSet(Network network, String name, Path dataDirectory, Integer crop) {
     DataSet data = StudyData.cropped(DataSets.load(name, dataDirectory), crop);
+    requireFit(network.architecture(), data);
+    return data;
+  }
+
+  /** Refuses data whose images or classes are not those of a network. */
+  static void requireFit(Architecture architecture, DataSet data) {
     ImageShape shape = data.train().shape();
-    int inputs = network.architecture().inputs();
+    int inputs = architecture.inputs();
+    String name = data.name();
     if (shape.size() != inputs) {
       throw new RequestException(
           "the network has %d inputs, but images of %s have %d components (%s); measure it on what it was trained on%s"
@@ -149,12 +157,11 @@ public record Measurement(
                       .findFirst()
                       .orElse(", or with its --crop (as of CIFAR to 24)")));
     }
-    int classes = network.architecture().classes();
+    int classes = architecture.classes();
     if (data.train().classes() != classes) {
       throw new RequestException(
           "the network has %d classes, but %s has %d; measure it on what it was trained on"
               .formatted(classes, name, data.train().classes()));
     }
-    return data;
   }
 }

@@ -12,6 +12,7 @@ import java.util.List;
  * One network of a study and what was measured of it. Measures that were not asked for, that are
  * not finite, or whose network diverged, are null and absent from JSON.
  *
+ * @param learningRate null with L-BFGS
  * @param outcome how training ended: completed, accurate or diverged
  * @param steps steps taken
  * @param train on the labels that the network was taught, of images as they are
@@ -27,7 +28,7 @@ public record NetworkResult(
     Activation activation,
     boolean biases,
     double initScale,
-    double learningRate,
+    Double learningRate,
     Labels labels,
     Augmentation augmentation,
     long seed,

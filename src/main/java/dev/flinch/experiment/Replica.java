@@ -7,6 +7,7 @@ import dev.flinch.network.Architecture;
 import dev.flinch.training.Augmentation;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -18,6 +19,7 @@ import java.util.stream.Stream;
  * @param id unique in the study, such as {@code 3x100-true-s1}: the shape, the factors that take
  *     several values, the augmentation if there is any, and the seed; letters, digits, hyphens and
  *     underscores only, so it can name a file and begin the name of a tensor
+ * @param learningRate null with L-BFGS, which finds its own steps
  * @param seed keys the initial weights, the order of the mini-batches, random labels, and the moves
  *     of images
  */
@@ -27,7 +29,7 @@ public record Replica(
     Activation activation,
     boolean biases,
     double initScale,
-    double learningRate,
+    Double learningRate,
     Labels labels,
     Augmentation augmentation,
     long seed) {
@@ -46,17 +48,21 @@ public record Replica(
   static List<Replica> all(Configuration study) {
     Configuration.Networks networks = study.networks();
     Configuration.Training training = study.training();
+    List<Double> rates =
+        training.learningRates().isEmpty()
+            ? Collections.singletonList(null)
+            : training.learningRates();
     List<Replica> all = new ArrayList<>();
     for (Shape shape : networks.shapes()) {
       for (Activation activation : networks.activations()) {
         for (double initScale : networks.initScales()) {
-          for (double learningRate : training.learningRates()) {
+          for (Double learningRate : rates) {
             for (Labels labels : training.labels()) {
               for (Augmentation augmentation : training.augmentations()) {
                 String factors =
                     part(networks.activations(), activation.label())
                         + part(networks.initScales(), "i" + exact(initScale))
-                        + part(training.learningRates(), "lr" + exact(learningRate))
+                        + (rates.size() > 1 ? "-lr" + exact(learningRate) : "")
                         + part(training.labels(), labels.toString())
                         + (augmentation == Augmentation.NONE ? "" : "-" + augmentation);
                 for (long seed : networks.seeds()) {

@@ -169,6 +169,20 @@ final class RunFolder implements AutoCloseable {
         : Optional.empty();
   }
 
+  /**
+   * The results of the run whose weights a file holds, if it is the file of a finished run's
+   * folder.
+   *
+   * @throws RequestException if the results are damaged
+   */
+  static Optional<StudyMetrics> metricsOf(Path weights) {
+    Path folder = weights.toAbsolutePath().getParent();
+    boolean ofRun =
+        weights.getFileName().toString().equals(WEIGHTS)
+            && Files.isRegularFile(folder.resolve(METRICS));
+    return ofRun ? Optional.of(metrics(folder)) : Optional.empty();
+  }
+
   /** Where a run's numbers come from, and whether it has ended. */
   static Provenance provenance(Path path) {
     return convert(path.resolve(PROVENANCE), Provenance.class);

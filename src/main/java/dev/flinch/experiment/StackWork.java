@@ -4,6 +4,7 @@ import dev.flinch.base.Progress;
 import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceArray;
+import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.Scope;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Labels;
@@ -16,8 +17,11 @@ import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.training.DeviceExamples;
 import dev.flinch.training.Evaluation;
+import dev.flinch.training.LbfgsTrainer;
+import dev.flinch.training.Optimizer;
 import dev.flinch.training.Outcome;
 import dev.flinch.training.ReplicaSettings;
+import dev.flinch.training.StackTrainer;
 import dev.flinch.training.StopRule;
 import dev.flinch.training.Trainer;
 import dev.flinch.training.TrainerState;
@@ -28,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -91,6 +96,9 @@ public final class StackWork {
   /** What training takes for each network: parameters with the optimizer's slots, and a batch. */
   public static long bytes(
       Configuration configuration, Architecture architecture, int trainingImages) {
+    if (configuration.training().optimizer() == Optimizer.LBFGS) {
+      return LbfgsTrainer.bytes(architecture, trainingImages);
+    }
     long unitsOfBatch =
         architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
     return Float.BYTES
@@ -123,18 +131,7 @@ public final class StackWork {
 
   private TrainerState train(
       NetworkStack networks, TrainerState from, Consumer<TrainerState> save) {
-    Configuration.Training training = configuration.training();
-    List<ReplicaSettings> taught =
-        IntStream.range(0, replicas.size())
-            .mapToObj(
-                r ->
-                    new ReplicaSettings(
-                        replicas.get(r).seed(),
-                        replicas.get(r).learningRate(),
-                        labels[r],
-                        replicas.get(r).augmentation()))
-            .toList();
-    try (Trainer trainer = new Trainer(networks, examples.train(), settings(training), taught)) {
+    try (StackTrainer trainer = trainer(networks)) {
       if (from != null) {
         restore(trainer, from);
       }
@@ -144,7 +141,7 @@ public final class StackWork {
                   architecture.title(),
                   replicas.size(),
                   replicas.size() == 1 ? "network" : "networks");
-      long interval = training.checkpointSeconds() * 1_000_000_000L;
+      long interval = configuration.training().checkpointSeconds() * 1_000_000_000L;
       long saved = System.nanoTime();
       while (!trainer.done()) {
         trainer.step();
@@ -163,7 +160,7 @@ public final class StackWork {
     }
   }
 
-  private static void restore(Trainer trainer, TrainerState from) {
+  private static void restore(StackTrainer trainer, TrainerState from) {
     try {
       trainer.restore(from);
     } catch (IllegalArgumentException e) {
@@ -171,17 +168,40 @@ public final class StackWork {
     }
   }
 
-  private TrainingSettings settings(Configuration.Training training) {
+  private StackTrainer trainer(NetworkStack networks) {
+    Configuration.Training training = configuration.training();
+    Optional<OptimizerRule> rule = training.optimizer().rule();
+    if (rule.isEmpty()) {
+      return new LbfgsTrainer(networks, examples.train(), stop(training), List.of(labels));
+    }
+    TrainingSettings settings =
+        new TrainingSettings(
+            rule.get(),
+            training.batchSize(),
+            training.decayFactor(),
+            training.decayEpochs(),
+            stop(training));
+    List<ReplicaSettings> taught =
+        IntStream.range(0, replicas.size())
+            .mapToObj(
+                r ->
+                    new ReplicaSettings(
+                        replicas.get(r).seed(),
+                        replicas.get(r).learningRate(),
+                        labels[r],
+                        replicas.get(r).augmentation()))
+            .toList();
+    return new Trainer(networks, examples.train(), settings, taught);
+  }
+
+  private static StopRule stop(Configuration.Training training) {
     Configuration.Stop stop = training.stop();
-    return new TrainingSettings(
-        training.optimizer(),
-        training.batchSize(),
-        training.decayFactor(),
-        training.decayEpochs(),
-        new StopRule(
-            stop.epochs() == null ? 0 : stop.epochs(),
-            stop.steps() == null ? 0 : stop.steps(),
-            stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy()));
+    // Only L-BFGS goes without a limit of its user's.
+    boolean unlimited = stop.epochs() == null && stop.steps() == null;
+    return new StopRule(
+        stop.epochs() == null ? 0 : stop.epochs(),
+        unlimited ? LbfgsTrainer.MOST_ITERATIONS : stop.steps() == null ? 0 : stop.steps(),
+        stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy());
   }
 
   private List<NetworkResult> measure(NetworkStack networks, TrainerState state) {

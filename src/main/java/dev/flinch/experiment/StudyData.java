@@ -50,8 +50,8 @@ public record StudyData(
             });
 
     List<String> problems = new ArrayList<>();
-    int batchSize = configuration.training().batchSize();
-    if (batchSize > splits.train().count()) {
+    Integer batchSize = configuration.training().batchSize();
+    if (batchSize != null && batchSize > splits.train().count()) {
       problems.add(
           "training.batchSize: expected ≤ %d, the training images, found %d"
               .formatted(splits.train().count(), batchSize));

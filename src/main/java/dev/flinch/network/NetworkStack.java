@@ -44,6 +44,34 @@ public final class NetworkStack implements AutoCloseable {
     }
   }
 
+  private NetworkStack(
+      Device device, Architecture architecture, Matrix[] weights, Matrix[] biases) {
+    this.device = device;
+    this.architecture = architecture;
+    this.replicas = weights[0].replicas();
+    this.scope = new Scope(device);
+    this.weights = weights.clone();
+    this.biases = biases.clone();
+  }
+
+  /**
+   * Networks whose parameters somebody else holds, and frees.
+   *
+   * @param weights a layer each, {@code [R][out][in]}
+   * @param biases a layer each, {@code [R][1][out]}; nulls where there are none
+   */
+  public static NetworkStack of(
+      Device device, Architecture architecture, Matrix[] weights, Matrix[] biases) {
+    for (int l = 0; l < architecture.depth(); l++) {
+      if (weights[l].rows() != architecture.rows(l)
+          || weights[l].columns() != architecture.columns(l)
+          || (biases[l] != null) != architecture.biases()) {
+        throw new IllegalArgumentException("expected parameters of " + architecture);
+      }
+    }
+    return new NetworkStack(device, architecture, weights, biases);
+  }
+
   /** Replaces the weights of one replica. */
   public void set(int replica, Network network) {
     if (!network.architecture().equals(architecture)) {

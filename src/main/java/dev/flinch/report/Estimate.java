@@ -1,6 +1,5 @@
 package dev.flinch.report;
 
-import java.util.Arrays;
 import java.util.stream.DoubleStream;
 
 /**
@@ -13,13 +12,30 @@ import java.util.stream.DoubleStream;
 public record Estimate(double mean, double standardError, int skipped) {
   /** The mean of those values that are finite. */
   public static Estimate of(DoubleStream values) {
-    double[] all = values.toArray();
-    double[] finite = Arrays.stream(all).filter(Double::isFinite).toArray();
-    int n = finite.length;
-    double mean = Arrays.stream(finite).average().orElse(Double.NaN);
-    double squares = Arrays.stream(finite).map(v -> (v - mean) * (v - mean)).sum();
+    return of(values.toArray());
+  }
+
+  /** The same. Deviations are from the first value, so that the mean of equal values is theirs. */
+  static Estimate of(double[] values) {
+    double first = Double.NaN;
+    double sum = 0;
+    int n = 0;
+    for (double value : values) {
+      if (Double.isFinite(value)) {
+        first = n == 0 ? value : first;
+        sum += value - first;
+        n++;
+      }
+    }
+    double mean = first + sum / n;
+    double squares = 0;
+    for (double value : values) {
+      if (Double.isFinite(value)) {
+        squares += (value - mean) * (value - mean);
+      }
+    }
     double error = n > 1 ? Math.sqrt(squares / (n - 1) / n) : 0;
-    return new Estimate(mean, error, all.length - n);
+    return new Estimate(mean, error, values.length - n);
   }
 
   double low() {

@@ -93,6 +93,11 @@ final class LogScale extends LogAxis {
     if (plain) {
       return BigDecimal.valueOf(digit).scaleByPowerOfTen(decade).toPlainString();
     }
+    return name(digit, decade);
+  }
+
+  /** Such as {@code 10⁻³} or {@code 2·10⁴}. */
+  static String name(int digit, int decade) {
     String power = String.valueOf(decade).replace('-', '⁻');
     for (int i = 0; i <= 9; i++) {
       power = power.replace((char) ('0' + i), "⁰¹²³⁴⁵⁶⁷⁸⁹".charAt(i));

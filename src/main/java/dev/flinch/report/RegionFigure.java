@@ -39,12 +39,6 @@ public final class RegionFigure {
   /** Lengths in an exact drawing are good for zooming in a hundredfold. */
   private static final int EXACT_DECIMALS = 4;
 
-  /** Viridis (Smith and van der Walt, 2015) at equal steps: lightness rises evenly. */
-  private static final int[] HEAT = {
-    0x440154, 0x482878, 0x3E4989, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6DCD59, 0xB4DE2C,
-    0xFDE725
-  };
-
   private static final BasicStroke FINE_LINE =
       new BasicStroke(0.35f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
 
@@ -216,7 +210,7 @@ public final class RegionFigure {
   private static BufferedImage heatImage(Pixels network, double top) {
     int[] rgb =
         Arrays.stream(network.densities())
-            .mapToInt(density -> Double.isFinite(density) ? heat(density / top) : 0xFFFFFF)
+            .mapToInt(density -> Double.isFinite(density) ? Viridis.rgb(density / top) : 0xFFFFFF)
             .toArray();
     return enlarged(rgb, network.cells());
   }
@@ -233,25 +227,11 @@ public final class RegionFigure {
     return image;
   }
 
-  /** The colour of a value from 0 to 1. */
-  private static int heat(double value) {
-    double place = Math.min(Math.max(value, 0), 1) * (HEAT.length - 1);
-    int below = Math.min((int) place, HEAT.length - 2);
-    double part = place - below;
-    int rgb = 0;
-    for (int shift = 16; shift >= 0; shift -= 8) {
-      int low = HEAT[below] >> shift & 0xFF;
-      int high = HEAT[below + 1] >> shift & 0xFF;
-      rgb |= (int) Math.round(low + part * (high - low)) << shift;
-    }
-    return rgb;
-  }
-
   private static void scale(Graphics2D g, double top, int left, int up) {
     int steps = 256;
     for (int i = 0; i < steps; i++) {
       double y = up + SIDE * (1 - (i + 1.0) / steps);
-      g.setPaint(new Color(heat((i + 0.5) / steps)));
+      g.setPaint(new Color(Viridis.rgb((i + 0.5) / steps)));
       g.fill(new Rectangle2D.Double(left, y, 14, (double) SIDE / steps + (i > 0 ? 0.5 : 0)));
     }
     g.setPaint(Style.INK);

@@ -9,8 +9,10 @@ import java.awt.geom.Area;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.DoubleStream;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.LegendItem;
 import org.jfree.chart.LegendItemCollection;
@@ -48,6 +50,9 @@ final class Style {
   static final Font TITLE = new Font(Font.SANS_SERIF, Font.BOLD, 16);
 
   private static final int OUTLINES = 7;
+
+  /** A linear axis of values has no less, so that equal values have a place. */
+  private static final double LEAST_RANGE = 0.02;
 
   static final BasicStroke THIN = new BasicStroke(0.8f);
   static final BasicStroke LINE =
@@ -123,6 +128,17 @@ final class Style {
   static NumberAxis linear(String label) {
     NumberAxis axis = new NumberAxis(label);
     axis.setStandardTickUnits(NumberAxis.createStandardTickUnits(Locale.ROOT));
+    return axis;
+  }
+
+  /** A linear axis that holds the finite ones of some values, with a margin. */
+  static NumberAxis linear(String label, DoubleStream values) {
+    DoubleSummaryStatistics finite = values.filter(Double::isFinite).summaryStatistics();
+    double low = finite.getCount() == 0 ? 0 : finite.getMin();
+    double high = finite.getCount() == 0 ? 1 : finite.getMax();
+    double margin = Math.max(0.08 * (high - low), (LEAST_RANGE - (high - low)) / 2);
+    NumberAxis axis = linear(label);
+    axis.setRange(low - margin, high + margin);
     return axis;
   }
 

@@ -18,7 +18,8 @@ import java.util.Arrays;
  */
 public record JacobianNorms(double mean, double standardError, double[] points) {
 
-  static JacobianNorms of(double[] points) {
+  /** The mean of norms at one point or more. */
+  public static JacobianNorms of(double[] points) {
     double mean = Arrays.stream(points).average().orElseThrow();
     double squares = Arrays.stream(points).map(p -> (p - mean) * (p - mean)).sum();
     int n = points.length;

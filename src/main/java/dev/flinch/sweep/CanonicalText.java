@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration;
+import dev.flinch.training.Optimizer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -90,7 +90,7 @@ final class CanonicalText {
       SweepConfiguration sweep,
       Collection<Factor> without,
       Map<Factor, Map<Object, byte[]>> known) {
-    Map<OptimizerRule, CanonicalText> texts = new ConcurrentHashMap<>();
+    Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
     long[] hashes = new long[2 * networks];
     IntStream.range(0, (networks + HASHED_AT_ONCE - 1) / HASHED_AT_ONCE)
         .parallel()

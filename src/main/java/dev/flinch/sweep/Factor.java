@@ -2,12 +2,12 @@ package dev.flinch.sweep;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configurations;
 import dev.flinch.experiment.Schema;
 import dev.flinch.experiment.Schema.Key;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.Optimizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -26,7 +26,7 @@ public enum Factor {
   BIASES("biases", "networks.biases", Boolean.class),
   INIT_SCALE("initScale", "networks.initScales[]", Double.class),
   SEED("seed", "networks.seeds[]", Long.class),
-  OPTIMIZER("optimizer", "training.optimizer", OptimizerRule.class),
+  OPTIMIZER("optimizer", "training.optimizer", Optimizer.class),
   LEARNING_RATE("learningRate", "training.learningRates[]", Double.class),
   BATCH_SIZE("batchSize", "training.batchSize", Long.class),
   LABELS("labels", "training.labels[]", Labels.class),
@@ -112,12 +112,12 @@ public enum Factor {
   }
 
   /**
-   * Whether networks that are trained by a rule have this factor. Those that would differ only in
+   * Whether networks that an optimizer trains have this factor. Those that would differ only in
    * factors that they don't have are one network. Full-batch L-BFGS finds the length of its steps
    * by a line search.
    */
-  boolean appliesWith(OptimizerRule rule) {
-    return !(rule.name().equals("LBFGS") && OF_STEPS.contains(this));
+  boolean appliesWith(Optimizer optimizer) {
+    return !(optimizer == Optimizer.LBFGS && OF_STEPS.contains(this));
   }
 
   /** A value that has been checked: Long, Double, Boolean, String, a constant, or null. */

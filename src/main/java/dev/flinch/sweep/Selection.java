@@ -1,7 +1,7 @@
 package dev.flinch.sweep;
 
 import dev.flinch.base.RequestException;
-import dev.flinch.device.OptimizerRule;
+import dev.flinch.training.Optimizer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -29,7 +29,7 @@ final class Selection {
   private final SettingRules rules;
   private final Candidates candidates;
   private final Map<Factor, Map<Object, byte[]>> known;
-  private final Map<OptimizerRule, CanonicalText> texts = new ConcurrentHashMap<>();
+  private final Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
   private final Settings settings;
   private final IdentityTable identities = new IdentityTable();
   private final List<IntList> left = new ArrayList<>();

@@ -1,11 +1,11 @@
 package dev.flinch.sweep;
 
 import dev.flinch.device.Activation;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.Optimizer;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -38,8 +38,8 @@ final class Setting {
     return factor.appliesWith(optimizer());
   }
 
-  OptimizerRule optimizer() {
-    return (OptimizerRule) get(Factor.OPTIMIZER);
+  Optimizer optimizer() {
+    return (Optimizer) get(Factor.OPTIMIZER);
   }
 
   private Integer integer(Factor factor) {
@@ -67,12 +67,12 @@ final class Setting {
             List.of(seed)),
         new Configuration.Training(
             optimizer(),
-            List.of((Double) get(Factor.LEARNING_RATE)),
-            integer(Factor.BATCH_SIZE),
+            has(Factor.LEARNING_RATE) ? List.of((Double) get(Factor.LEARNING_RATE)) : List.of(),
+            has(Factor.BATCH_SIZE) ? integer(Factor.BATCH_SIZE) : null,
             List.of((Labels) get(Factor.LABELS)),
             List.of((Augmentation) get(Factor.AUGMENTATION)),
-            (Double) get(Factor.DECAY_FACTOR),
-            integer(Factor.DECAY_EPOCHS),
+            has(Factor.DECAY_FACTOR) ? (Double) get(Factor.DECAY_FACTOR) : null,
+            has(Factor.DECAY_EPOCHS) ? integer(Factor.DECAY_EPOCHS) : null,
             new Configuration.Stop(
                 integer(Factor.EPOCHS),
                 (Long) get(Factor.STEPS),

@@ -1,6 +1,6 @@
 package dev.flinch.sweep;
 
-import dev.flinch.device.OptimizerRule;
+import dev.flinch.training.Optimizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -90,11 +90,11 @@ final class Settings {
     return columns[factor.ordinal()] != null
         || factor == Factor.SEED
         || values.get(Factor.OPTIMIZER.ordinal()).stream()
-            .anyMatch(rule -> !factor.appliesWith((OptimizerRule) rule));
+            .anyMatch(rule -> !factor.appliesWith((Optimizer) rule));
   }
 
   /** Whether networks of a setting have a factor. */
   boolean has(int setting, Factor factor) {
-    return factor.appliesWith((OptimizerRule) value(setting, Factor.OPTIMIZER));
+    return factor.appliesWith((Optimizer) value(setting, Factor.OPTIMIZER));
   }
 }

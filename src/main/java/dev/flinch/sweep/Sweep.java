@@ -58,7 +58,7 @@ public final class Sweep {
   public static Workshop workshop(Device device, int workers) {
     return new Workshop(
         Study.mostStackBytes(device),
-        (phase, architecture, networks) -> GemmRate.best(device).gflops() * 1e9,
+        Rate.ofProducts(GemmRate.best(device).gflops() * 1e9),
         workers,
         LONGEST_STACK);
   }

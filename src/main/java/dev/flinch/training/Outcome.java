@@ -4,7 +4,7 @@ package dev.flinch.training;
 public enum Outcome {
   /** Not at an end yet. */
   RUNNING,
-  /** It took all the steps it was allowed. */
+  /** It took all the steps it was allowed, or its optimizer found no better place to go. */
   COMPLETED,
   /** It reached the train accuracy that was asked for. */
   ACCURATE,

@@ -10,9 +10,9 @@ import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
+import dev.flinch.training.Backpropagation.Block;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,19 +22,10 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
- * Trains a stack, a step at a time, in two jobs: rows of the batch forward and back, then blocks of
- * weights, each taking its gradient and its step. For the lanes of a processor work is cut small: a
- * replica, some rows, a block whose gradient stays in cache. A device that takes whole stacks gets
- * all of a run of replicas at once. How the work is cut depends on shapes alone, so a replica ends
- * with the same weights on every run, for any number of lanes and in any company.
+ * Trains a stack by mini-batches. A step is two jobs: rows of the batch forward and back, then
+ * blocks of weights, each taking its gradient and its step.
  */
-public final class Trainer implements AutoCloseable {
-  /** Floats of a weight gradient's block, a quarter of a core's cache. */
-  private static final int BLOCK_FLOATS = 128 << 10;
-
-  /** The most stopped replicas in a row that are computed along with their neighbours. */
-  private static final int BRIDGED = 4;
-
+public final class Trainer implements StackTrainer {
   /** Images that tell of most replicas that they are not accurate yet. */
   private static final int FIRST_LOOK = 1000;
 
@@ -47,16 +38,13 @@ public final class Trainer implements AutoCloseable {
   private final String name;
   private final int count;
   private final int batchSize;
-  private final int rowsPerTask;
   private final long stepsPerEpoch;
   private final long lastStep;
   private final Scope scope;
   private final Matrix x;
-  private final Matrix[] z;
-  private final Matrix[] h;
   private final Matrix losses;
   private final Matrix hits;
-  private final Matrix[] backward;
+  private final Backpropagation passes;
   private final DeviceArray[] gradients;
   private final Matrix[][] weightSlots;
   private final Matrix[][] biasSlots;
@@ -74,8 +62,6 @@ public final class Trainer implements AutoCloseable {
   private final DeviceArray rates;
   private final DeviceArray epochLosses;
   private final DeviceArray epochHits;
-  private final List<Block> blocks;
-
   private final Outcome[] outcomes;
   private final long[] stepsTaken;
   private final List<EpochRecord> history = new ArrayList<>();
@@ -85,14 +71,8 @@ public final class Trainer implements AutoCloseable {
   private List<Run> runsOfJobs = List.of();
   private final Map<Integer, Jobs> jobs = new HashMap<>();
 
-  /** A block of rows of one layer's weights: the unit of the second job. */
-  private record Block(int layer, int from, int rows) {}
-
   /** The jobs of a step. */
   private record Jobs(Device.Repetition errors, Device.Repetition descent) {}
-
-  /** Consecutive replicas that are worked on together. */
-  private record Run(int first, int count) {}
 
   /**
    * A trainer at step 0.
@@ -117,10 +97,6 @@ public final class Trainer implements AutoCloseable {
     this.name = "train " + architecture.title();
     this.count = examples.count();
     this.batchSize = Math.min(settings.batchSize(), count);
-    this.rowsPerTask =
-        device.takesWholeStacks()
-            ? batchSize
-            : Math.max(32, Math.min(128, (batchSize + 31) / 32 * 16));
     this.stepsPerEpoch = (count + batchSize - 1) / batchSize;
     this.lastStep = settings.stop().lastStep(stepsPerEpoch);
     int n = stack.replicas();
@@ -137,18 +113,14 @@ public final class Trainer implements AutoCloseable {
 
     int depth = architecture.depth();
     this.scope = new Scope(device);
-    this.x = batch(architecture.inputs());
-    this.z = layers(depth, l -> batch(architecture.rows(l)));
-    this.h = layers(depth - 1, l -> batch(architecture.rows(l)));
-    this.losses = batch(1);
-    this.hits = batch(1);
-    int widest = architecture.widest();
+    this.x = scope.matrices(n, batchSize, architecture.inputs());
+    this.losses = scope.matrices(n, batchSize, 1);
+    this.hits = scope.matrices(n, batchSize, 1);
+    this.passes = new Backpropagation(device, scope, architecture, n, batchSize);
     int together = device.takesWholeStacks() ? n : 1;
-    this.backward = layers(device.lanes(), lane -> scope.matrices(together, rowsPerTask, widest));
-    this.blocks = blocks();
     long largest =
-        blocks.stream()
-            .mapToLong(b -> (long) b.rows * (architecture.columns(b.layer) + 1))
+        passes.blocks().stream()
+            .mapToLong(b -> (long) b.rows() * (architecture.columns(b.layer()) + 1))
             .max()
             .orElse(1);
     this.gradients = new DeviceArray[device.lanes()];
@@ -184,17 +156,8 @@ public final class Trainer implements AutoCloseable {
 
   /** Whether any replica of a run has its images moved. */
   private boolean isAugmented(Run run) {
-    return replicas.subList(run.first, run.first + run.count).stream()
+    return replicas.subList(run.first(), run.first() + run.count()).stream()
         .anyMatch(r -> r.augmentation() != Augmentation.NONE);
-  }
-
-  private Matrix batch(int columns) {
-    int n = stack.replicas();
-    return scope.matrices(n, batchSize, columns);
-  }
-
-  private static Matrix[] layers(int count, IntFunction<Matrix> each) {
-    return IntStream.range(0, count).mapToObj(each).toArray(Matrix[]::new);
   }
 
   private Matrix[][] slots(int slots, IntFunction<Matrix> like) {
@@ -216,58 +179,42 @@ public final class Trainer implements AutoCloseable {
     return result;
   }
 
-  /** Blocks of all layers, the costliest first so that lanes end together. */
-  private List<Block> blocks() {
-    List<Block> all = new ArrayList<>();
-    for (int l = 0; l < architecture.depth(); l++) {
-      int out = architecture.rows(l);
-      double floats = (double) out * architecture.columns(l);
-      int parts =
-          device.takesWholeStacks() ? 1 : (int) Math.max(1, Math.round(floats / BLOCK_FLOATS));
-      int rows = (out + parts - 1) / parts;
-      for (int from = 0; from < out; from += rows) {
-        all.add(new Block(l, from, Math.min(rows, out - from)));
-      }
-    }
-    all.sort(Comparator.comparingLong((Block b) -> -(long) b.rows * architecture.columns(b.layer)));
-    return all;
-  }
-
-  /** Whether every replica's training has ended. */
+  @Override
   public boolean done() {
     return Arrays.stream(outcomes).noneMatch(o -> o == Outcome.RUNNING);
   }
 
-  /** Steps taken so far by the replicas that are still running. */
+  @Override
   public long steps() {
     return step;
   }
 
-  /** The step at which training ends at the latest. */
+  @Override
   public long lastStep() {
     return lastStep;
   }
 
+  @Override
   public long stepsPerEpoch() {
     return stepsPerEpoch;
   }
 
-  /** How a replica's training stands. */
+  @Override
   public Outcome outcome(int replica) {
     return outcomes[replica];
   }
 
-  /** Steps that a replica has taken. */
+  @Override
   public long stepsTaken(int replica) {
     return stepsTaken[replica];
   }
 
-  /** Every replica's epochs so far, in order. */
+  @Override
   public List<EpochRecord> history() {
     return List.copyOf(history);
   }
 
-  /** Takes one step with every replica that is still running. */
+  @Override
   public void step() {
     Device.Range range = device.range(name);
     try (range) {
@@ -286,7 +233,7 @@ public final class Trainer implements AutoCloseable {
     int rows = Math.min(batchSize, count - from);
     setBatch(active, from, rows);
     setRates(epoch);
-    Jobs jobs = jobs(runs(active), rows);
+    Jobs jobs = jobs(Run.of(device, active), rows);
     jobs.errors.run();
     device.run(
         1,
@@ -309,13 +256,14 @@ public final class Trainer implements AutoCloseable {
     return jobs.computeIfAbsent(
         batchRows,
         rows -> {
-          int parts = (rows + rowsPerTask - 1) / rowsPerTask;
+          int parts = passes.parts(rows);
+          List<Block> blocks = passes.blocks();
           return new Jobs(
               device.repetition(
                   runs.size() * parts,
                   (lane, task) -> {
-                    int first = task % parts * rowsPerTask;
-                    int some = Math.min(rowsPerTask, rows - first);
+                    int first = task % parts * passes.rowsPerPart();
+                    int some = Math.min(passes.rowsPerPart(), rows - first);
                     errors(lane, runs.get(task / parts), first, some, rows);
                   }),
               device.repetition(
@@ -380,24 +328,6 @@ public final class Trainer implements AutoCloseable {
         .toArray();
   }
 
-  /**
-   * The active replicas as the device takes them: one by one, or in runs. A replica that has
-   * stopped is computed along where it stands between others, and its weights stay as they are:
-   * that costs less than launching everything once more.
-   */
-  private List<Run> runs(int[] active) {
-    List<Run> runs = new ArrayList<>();
-    for (int r : active) {
-      Run last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
-      if (device.takesWholeStacks() && last != null && r - last.first - last.count <= BRIDGED) {
-        runs.set(runs.size() - 1, new Run(last.first, r + 1 - last.first));
-      } else {
-        runs.add(new Run(r, 1));
-      }
-    }
-    return runs;
-  }
-
   /** The sums of one step, one a replica. */
   private Matrix ofStep(DeviceArray sums, int stepOfEpoch) {
     int n = stack.replicas();
@@ -419,18 +349,14 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * The first job: some rows of the replicas' batches forward, and their errors back. Errors
-   * ∂loss/∂z take the place of the logits and of the slopes.
+   * The first job: some rows of the replicas' batches forward, and their errors back.
    *
    * @param first the first of these rows in the batch
    * @param batchRows rows of the whole batch, whose mean loss is differentiated
    */
   private void errors(Lane lane, Run run, int first, int rows, int batchRows) {
-    int depth = architecture.depth();
-    Matrix inputs = of(x, run, first, rows);
-    Matrix[] zs = layers(depth, l -> of(z[l], run, first, rows));
-    Matrix[] hs = layers(depth - 1, l -> of(h[l], run, first, rows));
-    long position = (long) run.first * batchSize + first;
+    Matrix inputs = run.of(x, first, rows);
+    long position = (long) run.first() * batchSize + first;
     if (pixels != null && isAugmented(run)) {
       // An image that is not moved has the bits that it has among the inputs.
       ImageShape shape = examples.images().shape();
@@ -438,62 +364,53 @@ public final class Trainer implements AutoCloseable {
     } else {
       lane.gather(examples.inputs(), batch, position, batchSize, inputs);
     }
-    stack.forward(lane, run.first, inputs, zs, hs);
-    lane.softmaxCrossEntropy(
-        zs[depth - 1],
-        batchLabels,
-        position,
-        batchSize,
-        1f / batchRows,
-        zs[depth - 1],
-        of(losses, run, first, rows),
-        of(hits, run, first, rows));
-    for (int l = depth - 1; l > 0; l--) {
-      DeviceArray memory = backward[lane.index()].data();
-      Matrix back = Matrix.padded(memory, run.count, rows, architecture.columns(l));
-      lane.gemm(false, zs[l], false, of(stack.weights(l), run), 0, back);
-      lane.scale(back, zs[l - 1], 1, zs[l - 1]);
-    }
-  }
-
-  private static Matrix of(Matrix matrix, Run run) {
-    return matrix.replicas(run.first, run.count);
-  }
-
-  private static Matrix of(Matrix matrix, Run run, int first, int rows) {
-    return of(matrix, run).rows(first, rows);
+    passes.errors(
+        lane,
+        stack,
+        run,
+        first,
+        inputs,
+        new Backpropagation.Task(
+            batchLabels,
+            position,
+            batchSize,
+            1f / batchRows,
+            run.of(losses, first, rows),
+            run.of(hits, first, rows)));
   }
 
   /** The second job: the gradient of a block of weights, and the optimizer's step on it. */
   private void descend(Lane lane, Run run, Block block, int rows) {
-    int l = block.layer;
+    int l = block.layer();
     int fanIn = architecture.columns(l);
-    Matrix errors = of(z[l], run, 0, rows).columns(block.from, block.rows);
-    Matrix input = of(l == 0 ? x : h[l - 1], run, 0, rows);
+    Matrix errors = passes.errors(run, block, rows);
+    Matrix input = l == 0 ? run.of(x, 0, rows) : passes.inputs(run, l, rows);
     DeviceArray memory = gradients[lane.index()];
-    Matrix gradient = Matrix.stacked(memory, 0, run.count, block.rows, fanIn);
+    Matrix gradient = Matrix.stacked(memory, 0, run.count(), block.rows(), fanIn);
     lane.gemm(true, errors, false, input, 0, gradient);
     lane.update(
         settings.rule(),
         rates,
         running,
-        run.first,
-        of(stack.weights(l), run, block.from, block.rows),
+        run.first(),
+        run.of(stack.weights(l), block.from(), block.rows()),
         gradient,
-        layers(weightSlots[l].length, s -> of(weightSlots[l][s], run, block.from, block.rows)));
+        Backpropagation.layers(
+            weightSlots[l].length, s -> run.of(weightSlots[l][s], block.from(), block.rows())));
     if (architecture.biases()) {
-      long behind = (long) run.count * block.rows * fanIn;
-      Matrix biasGradient = Matrix.stacked(memory, behind, run.count, 1, block.rows);
+      long behind = (long) run.count() * block.rows() * fanIn;
+      Matrix biasGradient = Matrix.stacked(memory, behind, run.count(), 1, block.rows());
       lane.columnSums(errors, biasGradient);
       lane.update(
           settings.rule(),
           rates,
           running,
-          run.first,
-          of(stack.biases(l), run).columns(block.from, block.rows),
+          run.first(),
+          run.of(stack.biases(l)).columns(block.from(), block.rows()),
           biasGradient,
-          layers(
-              biasSlots[l].length, s -> of(biasSlots[l][s], run).columns(block.from, block.rows)));
+          Backpropagation.layers(
+              biasSlots[l].length,
+              s -> run.of(biasSlots[l][s]).columns(block.from(), block.rows())));
     }
   }
 
@@ -589,7 +506,7 @@ public final class Trainer implements AutoCloseable {
     device.upload(new int[] {0}, 0, running, replica, 1);
   }
 
-  /** Everything that {@link #restore} needs to go on as if training had never been interrupted. */
+  @Override
   public TrainerState state() {
     Map<String, float[]> arrays = new TreeMap<>();
     forEachArray((name, array) -> arrays.put(name, download(array)));
@@ -601,7 +518,7 @@ public final class Trainer implements AutoCloseable {
         arrays);
   }
 
-  /** Takes up a state that {@link #state} returned of a trainer built alike. */
+  @Override
   public void restore(TrainerState state) {
     forEachArray(
         (name, array) -> {

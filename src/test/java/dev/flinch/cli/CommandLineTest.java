@@ -91,6 +91,7 @@ class CommandLineTest {
         "measure",
         "trajectory",
         "regions",
+        "points",
         "data",
         "data list",
         "data fetch",
@@ -453,6 +454,72 @@ class CommandLineTest {
     assertRefused(
         flinch("regions", weights(784, 10), "--dataset=glyphs", "--anchors=0,1,2", "--device=cpu"),
         "no hidden layers");
+  }
+
+  @Test
+  void pointsAreStudiedListedAndDrawn() throws IOException {
+    Path csv = folder.resolve("points.csv");
+    Path figure = folder.resolve("errors.svg");
+    Path bounds = folder.resolve("bounds.png");
+    JsonNode result =
+        json(
+            "points",
+            weights(784, 12, 8, 10),
+            "--dataset=glyphs",
+            "--split=train",
+            "--count=60",
+            "--bins=4",
+            "--device=cpu",
+            "--csv=" + csv,
+            "--figure=" + figure,
+            "--bounds-figure=" + bounds);
+    assertEquals(1, result.get("networks").size());
+    JsonNode study = result.get("networks").get(0);
+    assertEquals("net", study.get("id").asText());
+    assertEquals("train", study.get("split").asText());
+    assertEquals(60, study.at("/points/crossEntropy").size());
+    assertEquals(4, study.get("bins").size());
+    assertEquals(61, Files.readAllLines(csv).size());
+    assertTrue(Files.readString(figure).contains("fraction misclassified"));
+    assertTrue(Files.size(bounds) > 1000);
+  }
+
+  @Test
+  void networksOfARunArePickedOrNamed() throws IOException {
+    Path run = folder.resolve("run");
+    Outcome trained = flinch("run", "configs/tiny.json", "--out=" + run, "--device=cpu");
+    assertEquals(0, trained.code(), trained.err());
+    String file = run.resolve("weights.safetensors").toString();
+    String[] asked = {"points", file, "--dataset=glyphs", "--count=50", "--device=cpu"};
+    JsonNode picked = json(with(asked, "--pick=2", "--accurate=0.1"));
+    assertEquals("3x20-true-s1", picked.at("/networks/0/id").asText());
+    assertEquals("3x20-true-s2", picked.at("/networks/1/id").asText());
+    JsonNode named = json(with(asked, "--network=3x20-true-s1,3x20-true-s2"));
+    assertEquals(picked, named);
+    assertEquals(named, json(with(asked, "--network=3x20-true-s1", "--network=3x20-true-s2")));
+
+    assertRefused(flinch(asked), "--network ID");
+    assertRefused(flinch(with(asked, "--network=3x20-true-s1,nobody")), "nobody");
+    assertRefused(flinch(with(asked, "--network=3x20-true-s1,3x20-true-s1")), "twice");
+    assertRefused(flinch(with(asked, "--network=a,b,c,d,e,f")), "up to 5", "6");
+    assertRefused(flinch(with(asked, "--pick=6")), "up to 5", "6");
+    assertRefused(flinch(with(asked, "--pick=0")), "1 or more", "0");
+    assertRefused(flinch(with(asked, "--pick=5", "--accurate=0.1")), "found 2 of 4");
+    assertRefused(flinch(with(asked, "--pick=1", "--network=3x20-true-s1")), "--pick");
+    assertRefused(flinch(with(asked, "--accurate=0.5")), "--accurate", "--pick");
+    assertRefused(flinch(with(asked, "--seed=2")), "--seed", "--pick");
+    assertRefused(flinch(with(asked, "--pick=1", "--accurate=2")), "up to 1", "2.0");
+    assertRefused(
+        flinch(
+            with(
+                asked, "--pick=2", "--accurate=0.1", "--bounds-figure=" + folder.resolve("b.svg"))),
+        "--bounds-figure",
+        "one network");
+    assertRefused(flinch(with(asked, "--figure=f.pdf")), "--figure", ".svg");
+    assertRefused(
+        flinch("points", weights(784, 5, 10), "--dataset=glyphs", "--pick=1"), "metrics.json");
+    assertRefused(
+        flinch("points", weights(784, 5, 10), "--dataset=glyphs", "--count=10001"), "10000");
   }
 
   @Test

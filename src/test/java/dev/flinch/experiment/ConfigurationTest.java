@@ -8,12 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Activation;
-import dev.flinch.device.OptimizerRule;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.network.Architecture;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.Optimizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -296,7 +296,7 @@ class ConfigurationTest {
             "networks.seeds[2]=6",
             "measures.logitJacobian.count=3");
     assertEquals("Two words = one", study.title());
-    assertEquals(OptimizerRule.ADAM, study.training().optimizer());
+    assertEquals(Optimizer.ADAM, study.training().optimizer());
     assertEquals(new Configuration.Stop(100, 5L, 1.0), study.training().stop());
     assertEquals(
         List.of(new Shape(List.of(16)), new Shape(List.of(7, 7))), study.networks().shapes());
@@ -370,6 +370,50 @@ class ConfigurationTest {
     List<String> ids = replicas.stream().map(Replica::id).toList();
     assertEquals(ids.size(), new HashSet<>(ids).size());
     assertTrue(ids.stream().allMatch(id -> id.matches("[a-z0-9_-]+")), ids.toString());
+  }
+
+  private static final String LBFGS =
+      SMALLEST.replace("{\"learningRates\": [0.1]}", "{\"optimizer\": \"L-BFGS\"}");
+
+  @Test
+  void lbfgsHasNoLearningRatesNoBatchesAndNoDecay() {
+    Configuration study = load(LBFGS, "networks.seeds=[1,2]");
+    Configuration.Training training = study.training();
+    assertEquals(Optimizer.LBFGS, training.optimizer());
+    assertEquals(List.of(), training.learningRates());
+    assertNull(training.batchSize());
+    assertNull(training.decayFactor());
+    assertNull(training.decayEpochs());
+    List<Replica> replicas = study.replicas();
+    assertEquals(List.of("2x8-s1", "2x8-s2"), replicas.stream().map(Replica::id).toList());
+    assertNull(replicas.get(0).learningRate());
+    for (String absent : List.of("learningRates", "batchSize", "decayFactor", "decayEpochs")) {
+      assertFalse(study.toJson().contains(absent), study.toJson());
+    }
+    assertEquals(study, load(study.toJson()));
+    assertEquals(
+        new Configuration.Stop(null, null, 1.0),
+        load(LBFGS, "training.stop.epochs=null").training().stop());
+  }
+
+  @Test
+  void whatLbfgsHasNoUseForIsRefused() {
+    assertEquals(
+        List.of(
+            "training.learningRates: expected only without optimizer L-BFGS, found [0.1]",
+            "training.batchSize: expected only without optimizer L-BFGS, found 32",
+            "training.decayFactor: expected only without optimizer L-BFGS, found 0.5",
+            "training.decayEpochs: expected only without optimizer L-BFGS, found 7",
+            "training.augmentations[1]: expected \"none\" with optimizer L-BFGS, whose batch is all"
+                + " images as they are, found \"translateFlip\""),
+        problems(
+            refusal(
+                SMALLEST,
+                "training.optimizer=l-bfgs",
+                "training.batchSize=32",
+                "training.decayFactor=0.5",
+                "training.decayEpochs=7",
+                "training.augmentations=[\"none\",\"translateFlip\"]")));
   }
 
   @Test

@@ -940,6 +940,36 @@ class StudyTest {
   }
 
   @Test
+  void studiesByLbfgsEndTheSameInterruptedAndHoweverTheirStacksAreSplit() throws IOException {
+    Path file =
+        Files.writeString(
+            temporary.resolve("lbfgs.json"),
+            SMALL
+                .replace("\"Adam\", \"learningRates\": [0.01], \"batchSize\": 32", "\"L-BFGS\"")
+                .replace("\"epochs\": 4", "\"epochs\": null, \"steps\": 12"));
+    Configuration study = Configuration.load(file, List.of("measures.trajectories=[]"));
+    Path whole = temporary.resolve("whole");
+    StudyResult result = Study.run(study, device, shared, whole, false, Progress.NONE);
+    assertEquals(NETWORKS, result.networks().size());
+    for (NetworkResult network : result.networks()) {
+      assertNull(network.learningRate());
+      assertTrue(network.steps() > 0 && network.steps() <= 12, "" + network.steps());
+      // Chance is log 10 = 2.3.
+      assertTrue(network.train().crossEntropy() < 2, "" + network.train());
+    }
+    assertFalse(Files.readString(whole.resolve("metrics.json")).contains("learningRate"));
+    Path interrupted = temporary.resolve("interrupted");
+    assertThrows(
+        Interruption.class,
+        () -> Study.run(study, device, shared, interrupted, false, interruptAt(7)));
+    Study.run(study, device, shared, interrupted, true, Progress.NONE);
+    assertSameFiles(whole, interrupted);
+    Path split = temporary.resolve("split");
+    Study.run(study, device, shared, split, false, Progress.NONE, 1);
+    assertSameFiles(whole, split);
+  }
+
+  @Test
   void quarterTurnsOfImagesThatAreNotSquareAreRefused() {
     List<String> problems = new ArrayList<>();
     List<Augmentation> all = List.of(Augmentation.values());

@@ -133,4 +133,53 @@ final class Examples {
         2,
         new long[] {2, 2, 2, 1});
   }
+
+  /** Points whose loss and error rise with their norms. */
+  static List<PointErrorFigure.Series> points(int networks, int points) {
+    List<PointErrorFigure.Series> all = new ArrayList<>();
+    for (int network = 0; network < networks; network++) {
+      UniformRandomProvider random = RandomStreams.stream(9, Purpose.BENCHMARK, 0, network);
+      double[] norms = new double[points];
+      double[] losses = new double[points];
+      for (int i = 0; i < points; i++) {
+        norms[i] = Math.pow(10, 5 * random.nextDouble() - 4);
+        losses[i] = norms[i] * (0.5 + random.nextDouble()) / (1 + network);
+      }
+      List<PointErrorFigure.Bin> bins = new ArrayList<>();
+      for (int bin = 0; bin < 10; bin++) {
+        double fraction = 0.5 * Math.pow((bin + 0.5) / 10, 2 + 0.3 * network);
+        bins.add(
+            new PointErrorFigure.Bin(
+                Math.pow(10, (bin + 0.5) / 2 - 4), fraction, 0.8 * fraction, 1.2 * fraction));
+      }
+      all.add(new PointErrorFigure.Series("network " + network, norms, losses, bins));
+    }
+    return all;
+  }
+
+  /** Points about their bounds. */
+  static Figure bounds(int points) {
+    UniformRandomProvider random = RandomStreams.stream(10, Purpose.BENCHMARK, 0, 0);
+    double[] losses = new double[points];
+    double[] norms = new double[points];
+    boolean[] wrong = new boolean[points];
+    for (int i = 0; i < points; i++) {
+      losses[i] = Math.pow(10, 5.5 * random.nextDouble() - 5);
+      wrong[i] = losses[i] > 0.7;
+      norms[i] = Math.exp(-losses[i]) * losses[i] * (2.5 + 3 * random.nextDouble());
+    }
+    double[] at = new double[100];
+    double[] lower = new double[100];
+    double[] upper = new double[100];
+    for (int i = 0; i < 100; i++) {
+      at[i] = Math.pow(10, 5.5 * i / 99 - 5);
+      lower[i] = 2.5 * Math.exp(-at[i]) * at[i];
+      upper[i] = 1.6 * lower[i];
+    }
+    return PointBoundsFigure.of(
+        "Points and their bounds",
+        "one network",
+        new PointBoundsFigure.Points(losses, norms, wrong),
+        new PointBoundsFigure.Curves(at, lower, upper, 2.5));
+  }
 }

@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
@@ -35,49 +36,73 @@ class FiguresTest {
   @TempDir Path folder;
 
   private static final Map<String, Supplier<Figure>> FIGURES =
-      new TreeMap<>(
-          Map.of(
-              "gap",
-              () -> GapFigure.of("Sensitivity and generalization", Examples.networks()),
-              "gap-many",
-              () -> GapFigure.of("Fourteen groups", Examples.manyGroups()),
-              "gap-one",
-              () ->
-                  GapFigure.of(
-                      "One network", List.of(new NetworkPoint("a", "true labels", 0.1, 3))),
-              "trajectory",
-              () ->
-                  TrajectoryFigure.of(
-                      "Along an ellipse through three training points",
-                      Parameter.angle(),
-                      Examples.anchors(),
-                      List.of(
-                          Examples.series("true labels", 8, 60),
-                          Examples.series("random labels", 8, 110))),
-              "trajectory-hard",
-              () -> hardTrajectory(),
-              "history",
-              () -> HistoryFigure.of("Training", Examples.histories()),
-              "regions",
-              () ->
-                  RegionFigure.pixels(
-                      "One network",
-                      "s",
-                      List.of(Examples.pixels("after", 64)),
-                      Examples.insets(),
-                      0.1),
-              "regions-two",
-              () ->
-                  RegionFigure.pixels(
-                      "Two networks",
-                      "s",
-                      List.of(Examples.pixels("before", 100), Examples.pixels("after", 1500)),
-                      Examples.insets(),
-                      0.1),
-              "regions-exact",
-              () ->
-                  RegionFigure.exact(
-                      "Exactly", "s", List.of(Examples.polygons()), Examples.insets())));
+      Stream.of(pointFigures(), otherFigures())
+          .flatMap(figures -> figures.entrySet().stream())
+          .collect(
+              Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue, (a, b) -> a, TreeMap::new));
+
+  private static Map<String, Supplier<Figure>> pointFigures() {
+    return Map.of(
+        "points",
+        () -> PointErrorFigure.of("Points", Examples.points(5, 1000)),
+        "points-hard",
+        () ->
+            PointErrorFigure.of(
+                "Hard points",
+                List.of(
+                    new PointErrorFigure.Series(
+                        "one point",
+                        new double[1],
+                        new double[1],
+                        List.of(new PointErrorFigure.Bin(0, 0, 0, 0.8))))),
+        "points-bounds",
+        () -> Examples.bounds(3500),
+        "points-bounds-hard",
+        () ->
+            PointBoundsFigure.of(
+                "Hard points",
+                "network",
+                new PointBoundsFigure.Points(new double[1], new double[1], new boolean[] {true}),
+                new PointBoundsFigure.Curves(
+                    new double[] {1}, new double[] {0}, new double[] {0}, 0)));
+  }
+
+  private static Map<String, Supplier<Figure>> otherFigures() {
+    return Map.of(
+        "gap",
+        () -> GapFigure.of("Sensitivity and generalization", Examples.networks()),
+        "gap-many",
+        () -> GapFigure.of("Fourteen groups", Examples.manyGroups()),
+        "gap-one",
+        () -> GapFigure.of("One network", List.of(new NetworkPoint("a", "true labels", 0.1, 3))),
+        "trajectory",
+        () ->
+            TrajectoryFigure.of(
+                "Along an ellipse through three training points",
+                Parameter.angle(),
+                Examples.anchors(),
+                List.of(
+                    Examples.series("true labels", 8, 60),
+                    Examples.series("random labels", 8, 110))),
+        "trajectory-hard",
+        () -> hardTrajectory(),
+        "history",
+        () -> HistoryFigure.of("Training", Examples.histories()),
+        "regions",
+        () ->
+            RegionFigure.pixels(
+                "One network", "s", List.of(Examples.pixels("after", 64)), Examples.insets(), 0.1),
+        "regions-two",
+        () ->
+            RegionFigure.pixels(
+                "Two networks",
+                "s",
+                List.of(Examples.pixels("before", 100), Examples.pixels("after", 1500)),
+                Examples.insets(),
+                0.1),
+        "regions-exact",
+        () -> RegionFigure.exact("Exactly", "s", List.of(Examples.polygons()), Examples.insets()));
+  }
 
   /** Zeros, a single network, a constant, values that are not finite, no Jacobian norms. */
   private static Figure hardTrajectory() {
@@ -103,7 +128,11 @@ class FiguresTest {
         "history",
         "regions",
         "regions-two",
-        "regions-exact"
+        "regions-exact",
+        "points",
+        "points-hard",
+        "points-bounds",
+        "points-bounds-hard"
       })
   void equalNumbersGiveEqualBytesInAnyLocale(String name) {
     Figure first = FIGURES.get(name).get();
@@ -129,7 +158,11 @@ class FiguresTest {
         "history",
         "regions",
         "regions-two",
-        "regions-exact"
+        "regions-exact",
+        "points",
+        "points-hard",
+        "points-bounds",
+        "points-bounds-hard"
       })
   void figuresAreWellFormedSvgAndLargePng(String name) throws Exception {
     Figure figure = FIGURES.get(name).get();
@@ -192,6 +225,29 @@ class FiguresTest {
       assertTrue(text.contains(part), part + " in " + text);
     }
     assertTrue(text.contains("transitions per unit of length"), text);
+  }
+
+  @Test
+  void figuresOfPointsNameEveryNetworkAndSayWhatIsLeftOut() throws Exception {
+    String text = text(FIGURES.get("points").get());
+    for (String part : List.of("network 0", "network 4", "one point in 2", "10 bins of equal")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+    assertTrue(text.contains("fraction misclassified") && text.contains("cross-entropy"), text);
+    assertFalse(text.contains("Zeros"), text);
+    assertTrue(text(FIGURES.get("points-hard").get()).contains("Zeros stand at the lower ends"));
+    text = text(FIGURES.get("points-bounds").get());
+    for (String part :
+        List.of("lower bound", "maximum-entropy curve", "misclassified", "one point in 2", "2.5")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+  }
+
+  @Test
+  void manyPointsMakeNoHugeFigure() {
+    int few = PointErrorFigure.of("Points", Examples.points(5, 600)).svg().length();
+    int many = PointErrorFigure.of("Points", Examples.points(5, 60_000)).svg().length();
+    assertTrue(many < 1.1 * few, many + " after " + few);
   }
 
   @Test

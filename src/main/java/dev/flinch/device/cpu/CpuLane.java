@@ -576,20 +576,18 @@ final class CpuLane implements Lane {
   @Override
   public void groupGrams(Matrix a, int group, Matrix grams) {
     OperandShapes.groupGrams(a, group, grams);
+    Span[] rows = new Span[group];
     for (int r = 0; r < a.replicas(); r++) {
-      Span in = span(a, r);
       Span out = span(grams, r);
       for (int i = 0; i < grams.rows(); i++) {
         int to = out.at() + i * 8 * grams.stride();
         for (int p = 0; p < group; p++) {
+          // Row by row, since the rows of a group may be further apart than a buffer reaches.
+          rows[p] = array(a).span(a.start(r, i * group + p), a.columns());
           for (int q = 0; q <= p; q++) {
             double dot =
                 kernels.dot(
-                    in.buffer(),
-                    in.at() + (i * group + p) * 4 * a.stride(),
-                    in.buffer(),
-                    in.at() + (i * group + q) * 4 * a.stride(),
-                    a.columns());
+                    rows[p].buffer(), rows[p].at(), rows[q].buffer(), rows[q].at(), a.columns());
             out.buffer().putDouble(to + 8 * (p * group + q), dot);
             out.buffer().putDouble(to + 8 * (q * group + p), dot);
           }

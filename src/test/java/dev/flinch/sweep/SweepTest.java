@@ -1,0 +1,392 @@
+package dev.flinch.sweep;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.flinch.base.Progress;
+import dev.flinch.base.RandomStreams;
+import dev.flinch.base.RandomStreams.Purpose;
+import dev.flinch.base.RequestException;
+import dev.flinch.device.Device;
+import dev.flinch.device.DeviceLostException;
+import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.experiment.Configuration;
+import dev.flinch.experiment.FailingDevice;
+import dev.flinch.experiment.NetworkResult;
+import dev.flinch.experiment.Study;
+import dev.flinch.experiment.StudyResult;
+import dev.flinch.store.Column;
+import dev.flinch.store.Counts;
+import dev.flinch.store.NetworkRow;
+import dev.flinch.store.PlannedStack;
+import dev.flinch.store.ResultStore;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.commons.rng.UniformRandomProvider;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SweepTest {
+  private static final String SWEEP =
+      """
+      {
+        "title": "48 small networks",
+        "data": {"train": 200, "test": 100},
+        "training": {"stop": {"epochs": 4}, "checkpointSeconds": 0},
+        "measures": {
+          "jacobian": {"count": 20},
+          "trajectories": [{"kind": "random", "points": 1000, "bins": 10}]
+        },
+        "factors": {
+          "dataset": "glyphs", "depth": [2, 3], "width": [4, 8], "learningRate": [0.01, 0.1],
+          "batchSize": 50, "labels": ["true", "random"], "seed": {"linear": [1, 3]}
+        }
+      }
+      """;
+
+  private static final Duration LEASE = Duration.ofSeconds(5);
+
+  /** A stack that is this small takes long enough to be interrupted. */
+  private static final long STACK_BYTES = 300_000;
+
+  @TempDir static Path shared;
+  private static Path configuration;
+  private static Map<String, NetworkRow> undisturbed;
+
+  @TempDir Path temporary;
+
+  @BeforeAll
+  static void sweepUndisturbed() throws IOException {
+    configuration = Files.writeString(shared.resolve("sweep.json"), SWEEP);
+    try (Device device = new CpuDevice(2)) {
+      undisturbed = metrics(run(configuration, shared.resolve("undisturbed"), List.of(device)));
+    }
+    assertEquals(48, undisturbed.size());
+  }
+
+  private static SweepFolder run(Path configuration, Path folder, List<Device> devices) {
+    return run(configuration, folder, devices, LEASE, Progress.NONE).folder();
+  }
+
+  static Sweep.Outcome run(
+      Path configuration, Path folder, List<Device> devices, Duration lease, Progress progress) {
+    SweepConfiguration sweep = SweepConfiguration.load(configuration, List.of());
+    Workshop workshop =
+        new Workshop(STACK_BYTES, Rate.ofProducts(1e11), devices.size(), Duration.ofMinutes(1));
+    return Sweep.run(
+        sweep,
+        SweepPlan.of(sweep, workshop),
+        new SweepFolder(folder),
+        shared == null ? Path.of("no-data-directory") : shared,
+        devices,
+        lease,
+        false,
+        progress);
+  }
+
+  private static List<NetworkRow> rows(SweepFolder folder) {
+    try (ResultStore store = ResultStore.openExisting(folder.results())) {
+      return store.rows();
+    }
+  }
+
+  private static Counts counts(SweepFolder folder) {
+    try (ResultStore store = ResultStore.openExisting(folder.results())) {
+      return store.counts();
+    }
+  }
+
+  /** Everything but how long it took, by identity. */
+  private static Map<String, NetworkRow> metrics(SweepFolder folder) {
+    Map<String, NetworkRow> metrics = new TreeMap<>();
+    for (NetworkRow row : rows(folder)) {
+      NetworkRow twin =
+          metrics.put(
+              row.text(Column.IDENTITY),
+              row.toBuilder().set(Column.SECONDS, null).set(Column.DEVICE, null).build());
+      assertEquals(null, twin, "a network has one row");
+    }
+    return metrics;
+  }
+
+  private Path written(String from, String to) throws IOException {
+    assertTrue(SWEEP.contains(from), from);
+    return Files.writeString(temporary.resolve("changed.json"), SWEEP.replace(from, to));
+  }
+
+  @Test
+  void everyNetworkIsWhatAStudyOfItAloneComesTo() throws IOException {
+    List<NetworkRow> some =
+        undisturbed.values().stream().filter(r -> r.get(Column.SEED).equals(2L)).toList();
+    assertEquals(16, some.size());
+    try (Device device = new CpuDevice(2)) {
+      for (NetworkRow row : some.subList(0, 4)) {
+        Path file = temporary.resolve(row.text(Column.IDENTITY) + ".json");
+        Files.writeString(file, row.text(Column.CONFIGURATION));
+        StudyResult study =
+            Study.run(
+                Configuration.load(file, List.of()),
+                device,
+                shared,
+                temporary.resolve(row.text(Column.IDENTITY)),
+                false,
+                Progress.NONE);
+        NetworkResult alone = study.networks().get(0);
+        assertEquals(alone.generalizationGap(), row.get(Column.GAP));
+        assertEquals(alone.jacobianNorm().mean(), row.get(Column.JACOBIAN_NORM));
+        assertEquals(alone.train().crossEntropy(), row.get(Column.TRAIN_LOSS));
+        assertEquals(alone.steps(), row.get(Column.STEPS));
+        assertEquals(
+            (double) alone.trajectories().get(0).transitions().total(),
+            row.get(Column.TRANSITIONS));
+      }
+    }
+  }
+
+  @Test
+  void aRowSaysWhatWasChosenAndWhatComputedIt() {
+    for (NetworkRow row : undisturbed.values()) {
+      assertEquals("done", row.text(Column.STATUS));
+      assertEquals("glyphs", row.text(Column.DATASET));
+      assertEquals(200, row.number(Column.TRAIN_IMAGES));
+      assertNotNull(row.text(Column.VERSION));
+      assertEquals(16, row.number(Column.STEPS));
+      assertEquals(
+          row.number(Column.TRAIN_ACCURACY) - row.number(Column.TEST_ACCURACY),
+          row.number(Column.GAP));
+    }
+    Set<Object> settings =
+        undisturbed.values().stream()
+            .map(row -> row.get(Column.SETTING))
+            .collect(Collectors.toSet());
+    assertEquals(16, settings.size(), "48 networks, three seeds each");
+  }
+
+  @Test
+  void severalDevicesShareTheWork() {
+    List<Device> devices = List.of(new CpuDevice(1), new CpuDevice(1), new CpuDevice(1));
+    Path folder = temporary.resolve("sweep");
+    assertEquals(undisturbed, metrics(run(configuration, folder, devices)));
+    devices.forEach(
+        device -> {
+          assertEquals(0, device.liveBytes());
+          device.close();
+        });
+  }
+
+  @Test
+  void aSweepThatHasEndedIsLeftAsItIs() throws IOException {
+    Path folder = shared.resolve("undisturbed");
+    List<NetworkRow> before = rows(new SweepFolder(folder));
+    try (Device device = FailingDevice.lostAfter(new CpuDevice(1), 0)) {
+      run(configuration, folder, List.of(device));
+    }
+    assertEquals(before, rows(new SweepFolder(folder)));
+  }
+
+  @Test
+  void stacksThatDontFitAreSplitWithTheSameResults() {
+    Path folder = temporary.resolve("sweep");
+    try (Device cpu = new CpuDevice(2)) {
+      // The images take 0.94 MB.
+      Device small = FailingDevice.withMemory(cpu, 1_200_000);
+      SweepFolder done = run(configuration, folder, List.of(small));
+      assertEquals(undisturbed, metrics(done));
+    }
+  }
+
+  @Test
+  void aNetworkThatFitsNowhereFailsAndTheOthersDont() throws IOException {
+    Path wide = written("\"width\": [4, 8]", "\"width\": [4, 400]");
+    SweepFolder done;
+    try (Device cpu = new CpuDevice(2)) {
+      Device small = FailingDevice.withMemory(cpu, 1_700_000);
+      done = run(wide, temporary.resolve("sweep"), List.of(small));
+    }
+    for (NetworkRow row : rows(done)) {
+      boolean fits = row.number(Column.WIDTH) == 4;
+      assertEquals(fits ? "done" : "failed", row.text(Column.STATUS));
+      if (!fits) {
+        assertTrue(row.text(Column.ERROR).contains("memory by itself"), row.text(Column.ERROR));
+      }
+    }
+    assertEquals(24, counts(done).failed());
+  }
+
+  @Test
+  void aNetworkThatDivergesIsMarkedAndItsNeighboursDontNotice() throws IOException {
+    Path wild = written("[0.01, 0.1]", "[0.01, 1e30]");
+    SweepFolder done;
+    try (Device device = new CpuDevice(2)) {
+      done = run(wild, temporary.resolve("sweep"), List.of(device));
+    }
+    for (NetworkRow row : rows(done)) {
+      if (row.number(Column.LEARNING_RATE) == 0.01) {
+        NetworkRow same = undisturbed.get(row.text(Column.IDENTITY));
+        assertEquals(same.get(Column.GAP), row.get(Column.GAP));
+        assertEquals(same.get(Column.JACOBIAN_NORM), row.get(Column.JACOBIAN_NORM));
+      } else {
+        assertEquals("diverged", row.text(Column.STATUS));
+        assertEquals(null, row.get(Column.GAP));
+      }
+    }
+    assertEquals(24, counts(done).diverged());
+  }
+
+  @Test
+  void aLostDeviceLeavesItsStackToOthers() {
+    Path folder = temporary.resolve("sweep");
+    try (Device cpu = new CpuDevice(2)) {
+      Device lost = FailingDevice.lostAfter(cpu, 100);
+      assertThrows(DeviceLostException.class, () -> run(configuration, folder, List.of(lost)));
+      Counts counts = counts(new SweepFolder(folder));
+      assertEquals(0, counts.runningStacks());
+      assertFalse(counts.isComplete());
+      assertEquals(undisturbed, metrics(run(configuration, folder, List.of(cpu))));
+    }
+  }
+
+  @Test
+  void aConfigurationThatChangedIsRefusedNamingTheKeys() throws IOException {
+    Path changed = written("\"epochs\": 4", "\"epochs\": 5");
+    try (Device device = new CpuDevice(1)) {
+      String message =
+          assertThrows(
+                  RequestException.class,
+                  () -> run(changed, shared.resolve("undisturbed"), List.of(device)))
+              .getMessage();
+      assertTrue(message.contains("training.stop.epochs: was 4, is 5"), message);
+      assertTrue(message.contains("--out"), message);
+    }
+  }
+
+  @Test
+  void dataThatDontAllowWhatIsAskedAreRefusedBeforeAnythingBegins() throws IOException {
+    Path large = written("\"test\": 100", "\"test\": 100000");
+    Path folder = temporary.resolve("sweep");
+    try (Device device = new CpuDevice(1)) {
+      assertThrows(RequestException.class, () -> run(large, folder, List.of(device)));
+    }
+    assertFalse(Files.exists(folder));
+  }
+
+  @Test
+  void aFullDiskLosesNothing() throws IOException {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "needs the device that is always full");
+    Path folder = temporary.resolve("sweep");
+    // Checkpoints are written beside the database, which has tests of its own for this.
+    Files.createDirectories(folder.resolve("checkpoints"));
+    SweepConfiguration sweep = SweepConfiguration.load(configuration, List.of());
+    Workshop workshop = new Workshop(STACK_BYTES, Rate.ofProducts(1e11), 1, Duration.ofMinutes(1));
+    List<Path> blocked = new ArrayList<>();
+    for (PlannedStack stack : SweepPlan.of(sweep, workshop).stacks()) {
+      Path checkpoint = new SweepFolder(folder).checkpoint(stack.identities());
+      blocked.add(checkpoint.resolveSibling(checkpoint.getFileName() + ".part"));
+    }
+    Path last = blocked.get(blocked.size() - 1);
+    Files.createSymbolicLink(last, full);
+    try (Device device = new CpuDevice(2)) {
+      String message =
+          assertThrows(RequestException.class, () -> run(configuration, folder, List.of(device)))
+              .getMessage();
+      assertTrue(message.contains("No space left"), message);
+      assertTrue(message.contains("same command"), message);
+      Counts counts = counts(new SweepFolder(folder));
+      assertEquals(0, counts.runningStacks());
+      assertTrue(counts.done() > 0);
+      Files.deleteIfExists(last);
+      assertEquals(undisturbed, metrics(run(configuration, folder, List.of(device))));
+    }
+  }
+
+  @Test
+  void checkpointsAreGoneOnceTheirStackIsDone() throws IOException {
+    try (var files = Files.list(shared.resolve("undisturbed/checkpoints"))) {
+      assertEquals(List.of(), files.toList());
+    }
+  }
+
+  @Test
+  void processesThatAreKilledLoseNothing() throws Exception {
+    killAtRandomMoments(3);
+  }
+
+  @Test
+  @Tag("slow")
+  void twentyProcessesThatAreKilledOneAfterTheOtherLoseNothing() throws Exception {
+    killAtRandomMoments(20);
+  }
+
+  private void killAtRandomMoments(int times) throws Exception {
+    Path folder = temporary.resolve("sweep");
+    UniformRandomProvider random = RandomStreams.stream(1, Purpose.BENCHMARK, times, 0);
+    long done = 0;
+    for (int i = 0; i < times; i++) {
+      Process process = process(folder, 60).start();
+      try (BufferedReader lines = output(process)) {
+        assertEquals(SweepProcess.BEGUN, lines.readLine(), "process " + i);
+        process.waitFor(random.nextInt(400), TimeUnit.MILLISECONDS);
+        process.destroyForcibly().waitFor();
+      }
+      long now = counts(new SweepFolder(folder)).done();
+      assertTrue(now >= done, "what was done stays done");
+      done = now;
+    }
+    try (Device device = new CpuDevice(2)) {
+      assertEquals(undisturbed, metrics(run(configuration, folder, List.of(device))));
+    }
+  }
+
+  @Test
+  void twoProcessesShareASweep() throws Exception {
+    Path folder = temporary.resolve("sweep");
+    Process one = process(folder, 60).start();
+    Process other = process(folder, 60).start();
+    for (Process process : List.of(one, other)) {
+      try (BufferedReader lines = output(process)) {
+        assertTrue(lines.lines().toList().contains(SweepProcess.ENDED));
+      }
+      assertEquals(0, process.waitFor());
+    }
+    assertEquals(undisturbed, metrics(new SweepFolder(folder)));
+  }
+
+  private static BufferedReader output(Process process) {
+    return new BufferedReader(
+        new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+  }
+
+  private static ProcessBuilder process(Path folder, int lease) {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules",
+            "jdk.incubator.vector",
+            "-Djava.awt.headless=true",
+            "-cp",
+            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+            SweepProcess.class.getName(),
+            configuration.toString(),
+            folder.toString(),
+            String.valueOf(lease))
+        .redirectError(ProcessBuilder.Redirect.INHERIT);
+  }
+}
