@@ -14,6 +14,8 @@ import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.sweep.Rate.Phase;
+import dev.flinch.training.LbfgsTrainer;
+import dev.flinch.training.Optimizer;
 
 /**
  * What networks of one architecture, data and training take, as an ESTIMATE: the multiplications
@@ -42,6 +44,9 @@ final class CostModel {
    */
   private static final int LAUNCHES_OF_LAYER = 6;
 
+  /** Losses with gradients that an iteration of L-BFGS takes: assumed, not measured. */
+  private static final double EVALUATIONS_OF_ITERATION = 1.25;
+
   private final Architecture architecture;
   private final Rate rate;
   private final long bytes;
@@ -59,16 +64,19 @@ final class CostModel {
     this.rate = rate;
     architecture = network.replicas().get(0).architecture(data.shape().size(), data.classes());
     bytes = StackWork.bytes(network, architecture, (int) train);
-    long batch = Math.min(train, network.training().batchSize());
+    boolean fullBatch = network.training().optimizer() == Optimizer.LBFGS;
+    long batch = fullBatch ? train : Math.min(train, network.training().batchSize());
     long stepsOfEpoch = (train + batch - 1) / batch;
     Stop stop = network.training().stop();
     steps =
         Math.min(
-            stop.epochs() == null
-                ? Double.POSITIVE_INFINITY
-                : (double) stop.epochs() * stepsOfEpoch,
-            stop.steps() == null ? Double.POSITIVE_INFINITY : stop.steps());
-    double images = steps * train / stepsOfEpoch;
+            fullBatch ? LbfgsTrainer.MOST_ITERATIONS : Double.POSITIVE_INFINITY,
+            Math.min(
+                stop.epochs() == null
+                    ? Double.POSITIVE_INFINITY
+                    : (double) stop.epochs() * stepsOfEpoch,
+                stop.steps() == null ? Double.POSITIVE_INFINITY : stop.steps()));
+    double images = steps * train / stepsOfEpoch * (fullBatch ? EVALUATIONS_OF_ITERATION : 1);
     double weights = architecture.parameters();
     double first = (double) architecture.rows(0) * architecture.columns(0);
     // Forward, and errors back by weights and by inputs; the images' own errors nobody needs.

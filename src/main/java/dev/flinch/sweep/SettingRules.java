@@ -7,6 +7,7 @@ import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Configuration.Trajectory;
 import dev.flinch.training.Augmentation;
+import dev.flinch.training.Optimizer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -127,7 +128,8 @@ final class SettingRules {
           "factors.batchSize: expected ≤ %d, the training images, found %d; \"constraints\": [\"batchSize <= train\"] leaves such settings out"
               .formatted(train, setting.get(Factor.BATCH_SIZE)));
     }
-    if (setting.get(Factor.EPOCHS) == null && setting.get(Factor.STEPS) == null) {
+    boolean fullBatch = setting.optimizer() == Optimizer.LBFGS;
+    if (!fullBatch && setting.get(Factor.EPOCHS) == null && setting.get(Factor.STEPS) == null) {
       problems.add(
           "%s: expected a limit in epochs or steps, found neither".formatted(path(Factor.EPOCHS)));
     }
@@ -137,8 +139,14 @@ final class SettingRules {
           "factors.augmentation: expected square images for %s, found images of %s"
               .formatted(augmentation, data(setting).shape()));
     }
+    if (fullBatch && augmentation != Augmentation.NONE) {
+      problems.add(
+          "factors.augmentation: expected \"none\" with optimizer L-BFGS, whose batch is all images as they are, found \"%s\"; \"constraints\": [\"optimizer != 'L-BFGS' or augmentation == 'none'\"] leaves such settings out"
+              .formatted(augmentation));
+    }
     double width = (Long) setting.get(Factor.WIDTH);
-    double largest = width * Math.max(width, data(setting).shape().size());
+    double before = (Long) setting.get(Factor.DEPTH) > 2 ? width : 0;
+    double largest = width * Math.max(before, data(setting).shape().size());
     if (largest > Integer.MAX_VALUE) {
       problems.add(
           "factors.width: expected layers of at most 2^31 − 1 weights, found %.0f × %.0f"

@@ -235,7 +235,7 @@ class SweepPlanTest {
                "trajectories": [{"kind": "random", "method": "exact"},
                  {"kind": "translation", "image": 10000},
                  {"kind": "through", "anchors": [1, 2, 60000]}]},
-             "factors": {"dataset": ["glyphs", "fashion"], "train": [100, 59901], "depth": 2,
+             "factors": {"dataset": ["glyphs", "fashion"], "train": [100, 59901], "depth": 3,
                "width": [8, 60000], "activation": "Tanh", "learningRate": 0.1,
                "batchSize": [64, 128], "crop": [null, 29], "epochs": null}}
             """);
@@ -330,6 +330,44 @@ class SweepPlanTest {
     // 16 true and 16 random; 8 of batch 128, those of 32 being there; 16 SGD, 8 Adam.
     assertEquals((16 + 16 + 8 + 16 + 8) * 2, plan.networks());
     assertEquals(plan.networks(), sides.size());
+  }
+
+  /** Full batches have no rates and no sizes, so settings that differ in them alone are one. */
+  @Test
+  void factorsThatAnOptimizerDoesNotHaveMakeNoNetworks(@TempDir Path folder) throws IOException {
+    SweepPlan plan =
+        Sweeps.plan(
+            PAIRED,
+            "data.train=1000",
+            "factors.optimizer=[\"SGD\",\"L-BFGS\"]",
+            "constraints=[\"batchSize < 64\",\"learningRate < 0.15\"]",
+            "pairs=[{\"name\":\"batch\",\"left\":{\"optimizer\":\"L-BFGS\"},"
+                + "\"right\":{\"optimizer\":\"Momentum\",\"learningRate\":0.005}}]");
+    assertEquals(4 * 2, plan.pairs(0));
+    assertEquals(2 * 4 * 2, plan.networks());
+    for (Pair pair : plan.pairs()) {
+      assertEquals(List.of("L-BFGS", "Momentum"), List.of(pair.leftLabel(), pair.rightLabel()));
+      Configuration left = plan.configuration(plan.indexOf(pair.left()));
+      Path file = Files.writeString(folder.resolve("study.json"), left.toJson());
+      assertEquals(left, Configuration.load(file, List.of()));
+      assertEquals(NetworkIdentity.of(left), pair.left());
+      assertEquals(Optimizer.LBFGS, left.training().optimizer());
+      assertEquals(List.of(), left.training().learningRates());
+      StackRequest request = plan.request(List.of(pair.left()));
+      assertEquals(null, request.stack().replicas().get(0).learningRate());
+    }
+    DryRun run = DryRun.of(plan);
+    assertEquals(8, run.factors().get("batchSize").without());
+    assertTrue(run.text().contains("L-BFGS"), run.text());
+    String refusal =
+        Sweeps.refusal(
+            Sweeps.SMALLEST,
+            "factors.optimizer=L-BFGS",
+            "factors.augmentation=translateFlip",
+            "training.stop.epochs=null");
+    assertTrue(
+        refusal.contains("factors.augmentation: expected \"none\" with optimizer L-BFGS"), refusal);
+    assertTrue(!refusal.contains("expected a limit"), refusal);
   }
 
   @Test
@@ -436,7 +474,7 @@ class SweepPlanTest {
   @Test
   void launchesKeepStacksLarge() {
     SweepConfiguration sweep =
-        Sweeps.load(Sweeps.SMALLEST, "data.train=1000", "factors.seed={\"linear\":[1,100]}");
+        Sweeps.load(Sweeps.SMALLEST, "data.train=1000", "factors.seed={\"linear\":[1,50]}");
     SweepPlan card =
         SweepPlan.of(
             sweep, new Workshop(1L << 40, Rate.ofProducts(1e14, 5e-6), 4, Duration.ofMinutes(10)));
