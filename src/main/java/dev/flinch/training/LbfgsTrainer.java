@@ -26,8 +26,11 @@ public final class LbfgsTrainer implements StackTrainer {
   /** The most iterations (Novak et al., §A.5.5). */
   public static final int MOST_ITERATIONS = 2684;
 
-  /** The most parameters of a network: rows that stand two apart must be within int strides. */
-  public static final int MOST_PARAMETERS = 1 << 29;
+  /**
+   * The most parameters of a network: with what pads them, twice as many are less than 2³¹, since
+   * rows that stand two apart are operands of one product.
+   */
+  public static final int MOST_PARAMETERS = (1 << 30) - (1 << 16);
 
   /** Floats of a replica's tile that are worth having: larger tiles make products no faster. */
   private static final int TILE_FLOATS = 4 << 20;
