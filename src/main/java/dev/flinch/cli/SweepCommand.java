@@ -4,6 +4,7 @@ import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Devices;
+import dev.flinch.experiment.Json;
 import dev.flinch.store.Counts;
 import dev.flinch.sweep.DryRun;
 import dev.flinch.sweep.Sweep;
@@ -63,6 +64,11 @@ final class SweepCommand extends Action<SweepCommand.Result> {
   private boolean retryFailed;
 
   @Option(
+      names = "--keep-weights",
+      description = "Also write each trained network to DIR/weights/IDENTITY.safetensors.")
+  private boolean keepWeights;
+
+  @Option(
       names = "--lease",
       paramLabel = "SECONDS",
       defaultValue = "60",
@@ -113,8 +119,7 @@ final class SweepCommand extends Action<SweepCommand.Result> {
               new SweepFolder(out == null ? defaultFolder() : out),
               data.path(),
               devices,
-              Duration.ofSeconds(lease),
-              retryFailed,
+              new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
               progress);
       return new Result(text(outcome), outcome);
     } finally {
@@ -148,6 +153,11 @@ final class SweepCommand extends Action<SweepCommand.Result> {
     return text.append(
             "The sweep is in %s; flinch report %1$s draws it%n".formatted(outcome.folder().path()))
         .toString();
+  }
+
+  @Override
+  String json(Result result) {
+    return Json.text(result.json());
   }
 
   @Override

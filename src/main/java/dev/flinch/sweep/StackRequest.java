@@ -5,12 +5,13 @@ import dev.flinch.experiment.Replica;
 import dev.flinch.experiment.Stack;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * Networks that are trained and measured together, as {@link dev.flinch.experiment.StackWork} takes
  * them.
  *
- * @param configuration all that the networks share; of what they may differ in, the first one's
+ * @param configuration the smallest study that has all of these networks
  * @param stack replicas whose ids are the networks' identities
  */
 public record StackRequest(Configuration configuration, Stack stack) {
@@ -30,7 +31,40 @@ public record StackRequest(Configuration configuration, Stack stack) {
                 .formatted(NetworkIdentity.of(first), NetworkIdentity.of(network)));
       }
     }
-    return new StackRequest(first, new Stack(networks.stream().map(StackRequest::named).toList()));
+    return new StackRequest(
+        study(networks), new Stack(networks.stream().map(StackRequest::named).toList()));
+  }
+
+  private static Configuration study(List<Configuration> networks) {
+    Configuration first = networks.get(0);
+    Configuration.Networks shapes = first.networks();
+    Configuration.Training training = first.training();
+    return new Configuration(
+        first.title(),
+        first.seed(),
+        first.data(),
+        new Configuration.Networks(
+            shapes.shapes(),
+            shapes.activations(),
+            shapes.biases(),
+            distinct(networks, network -> network.networks().initScales()),
+            distinct(networks, network -> network.networks().seeds())),
+        new Configuration.Training(
+            training.optimizer(),
+            distinct(networks, network -> network.training().learningRates()),
+            training.batchSize(),
+            distinct(networks, network -> network.training().labels()),
+            distinct(networks, network -> network.training().augmentations()),
+            training.decayFactor(),
+            training.decayEpochs(),
+            training.stop(),
+            training.checkpointSeconds()),
+        first.measures());
+  }
+
+  private static <T> List<T> distinct(
+      List<Configuration> networks, Function<Configuration, List<T>> values) {
+    return networks.stream().flatMap(network -> values.apply(network).stream()).distinct().toList();
   }
 
   private static Replica named(Configuration network) {

@@ -31,13 +31,19 @@ import java.util.TreeMap;
  * it was; several processes may carry it out together.
  */
 public final class Sweep {
-  /** How long a stack stays with a process that no longer says that it works on it. */
-  public static final Duration LEASE = Duration.ofMinutes(1);
-
   /** A stack should not take longer: what is lost when a process dies. */
   private static final Duration LONGEST_STACK = Duration.ofMinutes(10);
 
   private Sweep() {}
+
+  /**
+   * What may differ from one process of a sweep to the next.
+   *
+   * @param lease how long a stack stays with a process that no longer says that it works on it
+   * @param retryFailed whether networks that failed are tried once more
+   * @param keepWeights whether trained networks are written to files
+   */
+  public record Options(Duration lease, boolean retryFailed, boolean keepWeights) {}
 
   /**
    * What a sweep came to.
@@ -68,7 +74,6 @@ public final class Sweep {
    *
    * @param folder where its results are, or are to be
    * @param devices a worker each; not closed here
-   * @param retryFailed whether networks that failed are tried once more
    * @throws RequestException if the configuration or the data are not those that the sweep began
    *     with, if the data do not allow what is asked, or if the folder cannot be written
    */
@@ -78,8 +83,7 @@ public final class Sweep {
       SweepFolder folder,
       Path dataDirectory,
       List<Device> devices,
-      Duration lease,
-      boolean retryFailed,
+      Options options,
       Progress progress) {
     Map<String, String> checksums = new TreeMap<>();
     requireData(plan, dataDirectory, checksums);
@@ -97,14 +101,16 @@ public final class Sweep {
       }
       requireSame(folder, store.header().orElseThrow(), now);
       store.abandon(Workers::isDead);
-      if (retryFailed) {
+      if (options.retryFailed()) {
         store.retryFailed();
       }
     }
     long started = System.nanoTime();
     LocalEngine engine =
         new LocalEngine(
-            folder, device -> new StackWorker(plan, false, folder, dataDirectory, device), lease);
+            folder,
+            device -> new StackWorker(plan, options.keepWeights(), folder, dataDirectory, device),
+            options.lease());
     double stackSeconds = engine.run(configuration.title(), devices, progress);
     double seconds = (System.nanoTime() - started) / 1e9;
     try (ResultStore store = ResultStore.openExisting(folder.results())) {

@@ -2,6 +2,7 @@ package dev.flinch.sweep;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,17 +12,24 @@ import dev.flinch.base.Progress;
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.base.RequestException;
+import dev.flinch.device.Activation;
 import dev.flinch.device.Device;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.experiment.Configuration;
+import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.FailingDevice;
+import dev.flinch.experiment.Measurement;
+import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.experiment.NetworkResult;
 import dev.flinch.experiment.Study;
 import dev.flinch.experiment.StudyResult;
+import dev.flinch.network.Network;
+import dev.flinch.network.NetworkFile;
 import dev.flinch.store.Column;
 import dev.flinch.store.Counts;
 import dev.flinch.store.NetworkRow;
+import dev.flinch.store.Pair;
 import dev.flinch.store.PlannedStack;
 import dev.flinch.store.ResultStore;
 import java.io.BufferedReader;
@@ -32,8 +40,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -107,8 +117,7 @@ class SweepTest {
         new SweepFolder(folder),
         shared == null ? Path.of("no-data-directory") : shared,
         devices,
-        lease,
-        false,
+        new Sweep.Options(lease, false, true),
         progress);
   }
 
@@ -207,6 +216,84 @@ class SweepTest {
             .map(row -> row.get(Column.SETTING))
             .collect(Collectors.toSet());
     assertEquals(16, settings.size(), "48 networks, three seeds each");
+  }
+
+  @Test
+  void weightsAreThoseThatWereMeasured() {
+    NetworkRow row = undisturbed.values().iterator().next();
+    Path file =
+        shared.resolve("undisturbed/weights/%s.safetensors".formatted(row.text(Column.IDENTITY)));
+    Network network = NetworkFile.read(file, Optional.of(Activation.RELU), Optional.empty());
+    try (Device device = new CpuDevice(2)) {
+      Measurement measured =
+          Measurement.of(
+              network,
+              new Measurement.Request(
+                  "glyphs", shared, Split.TEST, 100, null, EnumSet.allOf(Quantity.class)),
+              device,
+              Progress.NONE);
+      assertEquals(row.get(Column.TEST_ACCURACY), measured.accuracy());
+      assertEquals(row.get(Column.TEST_LOSS), measured.crossEntropy());
+    }
+  }
+
+  @Test
+  void networksOfEveryKindAreTrainedAndMeasuredAndPaired() throws IOException {
+    Path kinds =
+        Files.writeString(
+            temporary.resolve("kinds.json"),
+            """
+            {
+              "title": "networks of every kind",
+              "data": {"train": 100, "test": 50},
+              "training": {"stop": {"epochs": 2}},
+              "measures": {
+                "jacobian": {"count": 10},
+                "trajectories": [{"kind": "translation", "points": 64, "bins": 4}]
+              },
+              "factors": {
+                "dataset": "glyphs", "depth": [2, 3], "width": [4, 8],
+                "activation": ["ReLU", "ReLU6", "HardTanh", "HardSigmoid", "Tanh"],
+                "initScale": {"uniform": [0.5, 2]}, "learningRate": {"logUniform": [0.001, 0.01]},
+                "optimizer": ["SGD", "Momentum", "Adam", "RMSProp"],
+                "batchSize": [20, 50], "biases": [true, false], "seed": [1, 2]
+              },
+              "sampling": {"method": "sobol", "settings": 10, "seed": 3},
+              "pairs": [
+                {"name": "labels", "left": {"labels": "true"}, "right": {"labels": "random"}},
+                {"name": "augmentation", "left": {"augmentation": "none"},
+                  "right": {"augmentation": "translateFlip"}},
+                {"name": "batch", "left": {"optimizer": "Momentum"},
+                  "right": {"optimizer": "L-BFGS"}}
+              ]
+            }
+            """);
+    SweepFolder folder;
+    try (Device device = new CpuDevice(2)) {
+      folder = run(kinds, temporary.resolve("sweep"), List.of(device), 1L << 24);
+    }
+    Map<String, NetworkRow> rows = metrics(folder);
+    rows.values()
+        .forEach(
+            row -> {
+              assertEquals("done", row.text(Column.STATUS), row.text(Column.ERROR));
+              assertNotNull(row.get(Column.JACOBIAN_NORM));
+              assertNotNull(row.get(Column.TRANSITIONS));
+            });
+    try (ResultStore store = ResultStore.openExisting(folder.results())) {
+      List<Pair> pairs = store.pairs();
+      assertEquals(60, pairs.size());
+      for (Pair pair : pairs) {
+        NetworkRow left = rows.get(pair.left());
+        NetworkRow right = rows.get(pair.right());
+        assertEquals(left.get(Column.SEED), right.get(Column.SEED));
+        assertEquals(left.get(Column.WIDTH), right.get(Column.WIDTH));
+        assertNotEquals(left.get(Column.SETTING), right.get(Column.SETTING));
+      }
+    }
+    SweepReport.Written written = SweepReport.write(folder.path());
+    assertEquals(rows.size(), written.networks());
+    assertTrue(Files.readString(written.page()).contains("networks of every kind"));
   }
 
   @Test
