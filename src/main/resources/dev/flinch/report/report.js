@@ -6,7 +6,7 @@
   const CHIPS = 12; // numbers with more values are filtered by a range
   const COLOURS = 6; // classes of colour
   const LAYERS = 8; // of points in a scatter chart
-  const LARGE = 2000; // points of a chart that are drawn all in one
+  const LARGE = 2000; // points of a chart that are drawn all in one; ECharts fails where a large series is empty
   const ERROR_BARS = 500; // points that still have error bars
 
   const LABELS = {
@@ -296,7 +296,6 @@
     mask: new Uint8Array(n).fill(1),
     shown: 0,
     classes: null,
-    all: false,
     sort: null,
     descending: false,
     statistic: "tau",
@@ -630,11 +629,6 @@
       const span = positive.length ? positive[Math.floor(0.98 * (positive.length - 1))] / positive[Math.floor(0.02 * positive.length)] : 1;
       made.logarithmic = LOGARITHMIC.has(name) || span > 100;
     }
-    byId("all-points").addEventListener("change", (event) => {
-      state.all = event.target.checked;
-      // The box is seen to change before the drawing starts.
-      setTimeout(drawScatters, 20);
-    });
   }
 
   /** A fixed number between 0 and 1 for each row, by which samples are taken. */
@@ -647,11 +641,10 @@
 
   function drawScatters() {
     const sampled = state.shown > DRAWN;
-    byId("all-points-label").hidden = !sampled;
-    byId("sampled").textContent = sampled && !state.all
+    byId("sampled").textContent = sampled
       ? `About ${whole(DRAWN)} of ${networks(state.shown)} are drawn, chosen at random. Counts and correlations are of all.`
       : "";
-    const share = sampled && !state.all ? DRAWN / state.shown : 1;
+    const share = sampled ? DRAWN / state.shown : 1;
     for (const made of charts.filter((one) => one.kind === "scatter")) drawScatter(made, share);
   }
 
@@ -681,7 +674,7 @@
       series: [...rows.map((members, i) => ({
         type: "scatter",
         large: drawn > LARGE,
-        largeThreshold: 0,
+        largeThreshold: 1,
         symbolSize: size,
         itemStyle: { color: colours[i % labels.length], opacity },
         emphasis: { scale: 1.5, itemStyle: { opacity: 1 } },
@@ -797,7 +790,7 @@
         ...byClass.map((list, i) => ({
           type: "scatter",
           large: found.length > LARGE,
-          largeThreshold: 0,
+          largeThreshold: 1,
           symbolSize: size,
           z: 3,
           itemStyle: { color: colours[i], opacity: found.length > 400 ? 0.6 : 0.85 },

@@ -113,7 +113,7 @@ class ReportPageTest {
 
   private static WebElement chip(String column, String value) {
     return browser.findElements(By.cssSelector("[data-column=" + column + "] .chip")).stream()
-        .filter(c -> c.getText().replaceAll("\\d+$", "").strip().equals(value))
+        .filter(c -> c.getText().replaceAll("[\\d,]+$", "").strip().equals(value))
         .findFirst()
         .orElseThrow();
   }
@@ -326,5 +326,19 @@ class ReportPageTest {
       assertEquals(List.of(), logs(LogType.BROWSER));
       assertTrue(text("#count").startsWith(String.valueOf(networks)));
     }
+  }
+
+  /** Thousands of points are drawn all in one, also where filters leave a colour without any. */
+  @Test
+  void manyNetworksAreDrawnWithoutAComplaint() throws IOException {
+    logs(LogType.BROWSER);
+    SyntheticSweep sweep = SyntheticSweep.of(5000);
+    ReportPage.write(
+        folder.resolve("many.html"), SyntheticSweep.origin("many"), sweep.rows(), sweep.pairs());
+    open("many.html");
+    chip("labels", "random").click();
+    assertTrue(text("#count").startsWith("2,500"), text("#count"));
+    assertTrue(number(POINTS) > 2400);
+    assertEquals(List.of(), logs(LogType.BROWSER));
   }
 }
