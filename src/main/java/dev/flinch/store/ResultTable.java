@@ -1,5 +1,6 @@
 package dev.flinch.store;
 
+import dev.flinch.base.RequestException;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,9 +33,16 @@ public interface ResultTable extends Closeable {
    * gzip.
    *
    * @param file is written over
+   * @throws RequestException in an installation that leaves the writer of this format out
    */
   static ResultTable parquet(Path file) throws IOException {
-    return new ParquetTable(file);
+    try {
+      return new ParquetTable(file);
+    } catch (NoClassDefFoundError e) {
+      throw new RequestException(
+          "this installation of Flinch leaves Parquet out: write CSV, or copy the sweep to one that was built whole",
+          e);
+    }
   }
 
   /** Writes rows as {@link #csv(Path)} has it. */
