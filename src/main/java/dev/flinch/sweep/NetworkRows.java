@@ -3,6 +3,7 @@ package dev.flinch.sweep;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.FlinchVersion;
+import dev.flinch.experiment.Json;
 import dev.flinch.experiment.NetworkResult;
 import dev.flinch.experiment.NetworkResult.MeanNorm;
 import dev.flinch.experiment.StudyData;
@@ -27,7 +28,7 @@ final class NetworkRows {
     return NetworkRow.builder()
         .set(Column.IDENTITY, NetworkIdentity.of(one))
         .set(Column.SETTING, NetworkIdentity.ofSetting(one))
-        .set(Column.CONFIGURATION, one.toJson())
+        .set(Column.CONFIGURATION, Json.tree(one.toJson()).toString())
         .set(Column.DATASET, one.data().dataset())
         .set(Column.TRAIN_IMAGES, one.data().train())
         .set(Column.CROP, one.data().crop())

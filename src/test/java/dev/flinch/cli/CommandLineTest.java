@@ -88,6 +88,9 @@ class CommandLineTest {
   @ValueSource(
       strings = {
         "run",
+        "sweep",
+        "results",
+        "report",
         "measure",
         "trajectory",
         "regions",
@@ -102,7 +105,7 @@ class CommandLineTest {
   void everyCommandExplainsItselfWithAnExample(String command) {
     Outcome outcome = flinch((command + " --help").split(" "));
     assertEquals(0, outcome.code());
-    assertTrue(outcome.out().contains("Example:"), outcome.out());
+    assertTrue(outcome.out().matches("(?s).*Examples?:.*"), outcome.out());
     assertTrue(outcome.out().contains("  flinch " + command), outcome.out());
     if (!command.equals("data")) {
       assertTrue(outcome.out().contains("--json"), outcome.out());
@@ -119,6 +122,55 @@ class CommandLineTest {
   @ValueSource(strings = {"", "data"})
   void withoutACommandTheUsageIsShown(String command) {
     assertRefused(flinch(command.isEmpty() ? new String[0] : new String[] {command}), "Usage:");
+  }
+
+  @Test
+  void aSweepIsPlannedCarriedOutAndReported() throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("some.json"),
+            """
+            {
+              "title": "Some networks",
+              "data": {"train": 60, "test": 40},
+              "training": {"stop": {"epochs": 1}},
+              "measures": {"jacobian": {"count": 5}},
+              "factors": {
+                "dataset": "glyphs", "depth": [2, 3], "width": [3, 5], "learningRate": 0.01,
+                "batchSize": 20, "seed": [1, 2]
+              }
+            }
+            """);
+    String out = folder.resolve("sweep").toString();
+    String[] sweep = {"sweep", file.toString(), "--device", "cpu", "--out", out};
+    JsonNode planned =
+        json(Stream.concat(Stream.of(sweep), Stream.of("--dry-run")).toArray(String[]::new));
+    assertEquals(8, planned.path("networks").intValue());
+    assertFalse(Files.exists(folder.resolve("sweep")), "a dry run writes nothing");
+    assertEquals(8, json(sweep).at("/counts/done").intValue());
+    Outcome again = flinch(sweep);
+    assertTrue(again.out().contains("8 networks: 8 done, 0 diverged, 0 failed"), again.out());
+    Path csv = folder.resolve("networks.csv");
+    assertEquals(
+        0, flinch("results", out, "--where", "depth == 3", "--csv", csv.toString()).code());
+    assertEquals(5, Files.readAllLines(csv).size());
+    Outcome report = flinch("report", out);
+    assertEquals(0, report.code(), report.err());
+    assertTrue(Files.readString(folder.resolve("sweep/report.html")).contains("Some networks"));
+    assertRefused(flinch("run", file.toString()), "factors: unknown key");
+    assertRefused(flinch("report", folder.resolve("none").toString()), "flinch sweep");
+    assertRefused(flinch("results", folder.resolve("none").toString()), "none");
+    assertRefused(flinch("sweep", "configs/tiny.json", "--dry-run"), "factors");
+    assertRefused(flinch("sweep", file.toString(), "--lease", "0"), "--lease", "0");
+  }
+
+  @Test
+  void aRunIsReportedToo() throws IOException {
+    String out = folder.resolve("run").toString();
+    assertEquals(0, flinch("run", "configs/tiny.json", "--device", "cpu", "--out", out).code());
+    Outcome report = flinch("report", out);
+    assertEquals(0, report.code(), report.err());
+    assertTrue(Files.size(folder.resolve("run/report.html")) > 1_000_000, "with its charts");
   }
 
   @Test
