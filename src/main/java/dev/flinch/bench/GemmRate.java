@@ -32,13 +32,23 @@ public record GemmRate(String shape, double gflops) {
     return Stream.of(SHAPES).map(shape -> measure(device, shape[0], shape[1], shape[2])).toList();
   }
 
+  /** A first idea of the rate, in a fraction of a second. */
+  public static GemmRate roughly(Device device) {
+    return measure(device, SHAPES[0][0], SHAPES[0][1], SHAPES[0][2], 3, SECONDS_PER_TIMING / 4);
+  }
+
   /** The best of several shapes. */
-  public static GemmRate best(Device device) {
+  static GemmRate best(Device device) {
     return several(device).stream().max(BY_RATE).orElseThrow();
   }
 
   /** x (m × k) times the transpose of w (n × k), as layers do it. */
   static GemmRate measure(Device device, int m, int k, int n) {
+    return measure(device, m, k, n, TIMINGS, SECONDS_PER_TIMING);
+  }
+
+  private static GemmRate measure(
+      Device device, int m, int k, int n, int timings, double secondsPerTiming) {
     int lanes = device.lanes();
     double flop = 2.0 * m * k * n;
     try (Scope scope = new Scope(device)) {
@@ -60,8 +70,8 @@ public record GemmRate(String shape, double gflops) {
                   });
       products.run(1);
       double once = device.seconds(() -> products.run(1));
-      int times = (int) Math.max(1, SECONDS_PER_TIMING / once);
-      double median = median(TIMINGS, () -> device.seconds(() -> products.run(times)));
+      int times = (int) Math.max(1, secondsPerTiming / once);
+      double median = median(timings, () -> device.seconds(() -> products.run(times)));
       return new GemmRate("%d × %d × %d".formatted(m, k, n), lanes * times * flop / median / 1e9);
     }
   }

@@ -114,7 +114,6 @@ final class SweepCommand extends Action<SweepCommand.Result> {
       }
       Sweep.Outcome outcome =
           Sweep.run(
-              sweep,
               plan,
               new SweepFolder(out == null ? defaultFolder() : out),
               data.path(),

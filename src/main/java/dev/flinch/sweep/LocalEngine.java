@@ -21,7 +21,7 @@ import java.util.function.Function;
  */
 final class LocalEngine {
   /** How often a worker without work looks whether another one has died. */
-  private static final Duration LOOK = Duration.ofMillis(200);
+  private static final Duration LOOK = Duration.ofSeconds(1);
 
   private final SweepFolder folder;
   private final Function<Device, StackWorker> workers;
@@ -104,7 +104,9 @@ final class LocalEngine {
           break;
         } else {
           // What is left is with other workers, of whom one may die.
-          pause();
+          if (store.abandon(Workers::isDead) == 0) {
+            pause();
+          }
         }
       }
       return worker.seconds();

@@ -64,7 +64,7 @@ public final class Sweep {
   public static Workshop workshop(Device device, int workers) {
     return new Workshop(
         Study.mostStackBytes(device),
-        Rate.ofProducts(GemmRate.best(device).gflops() * 1e9),
+        Rate.ofProducts(GemmRate.roughly(device).gflops() * 1e9),
         workers,
         LONGEST_STACK);
   }
@@ -78,13 +78,13 @@ public final class Sweep {
    *     with, if the data do not allow what is asked, or if the folder cannot be written
    */
   public static Outcome run(
-      SweepConfiguration configuration,
       SweepPlan plan,
       SweepFolder folder,
       Path dataDirectory,
       List<Device> devices,
       Options options,
       Progress progress) {
+    SweepConfiguration configuration = plan.sweep();
     Map<String, String> checksums = new TreeMap<>();
     requireData(plan, dataDirectory, checksums);
     makeFolder(folder);

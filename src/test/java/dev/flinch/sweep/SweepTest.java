@@ -112,7 +112,6 @@ class SweepTest {
     Workshop workshop =
         new Workshop(stackBytes, Rate.ofProducts(1e11), devices.size(), Duration.ofMinutes(1));
     return Sweep.run(
-        sweep,
         SweepPlan.of(sweep, workshop),
         new SweepFolder(folder),
         shared == null ? Path.of("no-data-directory") : shared,
