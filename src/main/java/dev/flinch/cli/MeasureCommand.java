@@ -2,7 +2,6 @@ package dev.flinch.cli;
 
 import dev.flinch.base.Progress;
 import dev.flinch.device.Device;
-import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement;
 import dev.flinch.experiment.Measurement.Quantity;
 import dev.flinch.network.Network;
@@ -26,28 +25,7 @@ import picocli.CommandLine.Option;
 final class MeasureCommand extends Action<Measurement> {
   @Mixin private NetworkOptions network;
 
-  @Option(
-      names = "--dataset",
-      required = true,
-      paramLabel = "NAME",
-      description = "A name that flinch data list shows.")
-  private String dataset;
-
-  @Option(
-      names = "--split",
-      paramLabel = "train|test",
-      defaultValue = "test",
-      description = "Which part of it (${DEFAULT-VALUE}).")
-  private Split split;
-
-  @Option(names = "--count", paramLabel = "N", description = "Its first N images (all).")
-  private Integer count;
-
-  @Option(
-      names = "--crop",
-      paramLabel = "N",
-      description = "The central N × N of each image (all of it).")
-  private Integer crop;
+  @Mixin private ImageOptions images;
 
   @Option(
       names = "--measures",
@@ -63,7 +41,8 @@ final class MeasureCommand extends Action<Measurement> {
   Measurement work(Progress progress) {
     Network read = network.read();
     Measurement.Request request =
-        new Measurement.Request(dataset, data.path(), split, count, crop, measures);
+        new Measurement.Request(
+            images.dataset, data.path(), images.split, images.count, images.crop, measures);
     try (Device opened = device.open(err())) {
       return Measurement.of(read, request, opened, progress);
     }

@@ -2,9 +2,7 @@ package dev.flinch.cli;
 
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
-import dev.flinch.device.Activation;
 import dev.flinch.device.Device;
-import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.ErrorDetection;
 import dev.flinch.experiment.ErrorDetection.Area;
 import dev.flinch.experiment.PerPointStudy;
@@ -24,7 +22,6 @@ import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code flinch points}: studies networks at single points of a data set. */
 @Command(
@@ -46,17 +43,7 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
   /** The result of every network. */
   record Studies(List<PerPointStudy> networks) {}
 
-  @Parameters(paramLabel = "WEIGHTS", description = "A safetensors file, of Flinch's or PyTorch's.")
-  private Path weights;
-
-  @Option(
-      names = "--activation",
-      paramLabel = "NAME",
-      description = {
-        "ReLU, ReLU6, HardTanh, HardSigmoid or Tanh. May be left out where the file records it, as"
-            + " Flinch's do."
-      })
-  private Activation activation;
+  @Mixin private WeightsOptions weights;
 
   @Option(
       names = "--network",
@@ -85,28 +72,7 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
   @Option(names = "--seed", paramLabel = "S", description = "With --pick: which draw (1).")
   private Long seed;
 
-  @Option(
-      names = "--dataset",
-      required = true,
-      paramLabel = "NAME",
-      description = "A name that flinch data list shows.")
-  private String dataset;
-
-  @Option(
-      names = "--split",
-      paramLabel = "train|test",
-      defaultValue = "test",
-      description = "Which part of it (${DEFAULT-VALUE}).")
-  private Split split;
-
-  @Option(names = "--count", paramLabel = "N", description = "Its first N images (all).")
-  private Integer count;
-
-  @Option(
-      names = "--crop",
-      paramLabel = "N",
-      description = "The central N × N of each image (all of it).")
-  private Integer crop;
+  @Mixin private ImageOptions images;
 
   @Option(
       names = "--bins",
@@ -151,13 +117,14 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
               + networks.size());
     }
     PerPointStudy.Request request =
-        new PerPointStudy.Request(dataset, data.path(), split, count, crop, bins);
+        new PerPointStudy.Request(
+            images.dataset, data.path(), images.split, images.count, images.crop, bins);
     Studies result;
     try (Device opened = device.open(err())) {
       result = new Studies(PerPointStudy.of(networks, request, opened, progress));
     }
     List<PerPointStudy> studies = result.networks();
-    String points = "%s %s".formatted(dataset, split.name().toLowerCase(Locale.ROOT));
+    String points = "%s %s".formatted(images.dataset, images.split.name().toLowerCase(Locale.ROOT));
     if (list != null) {
       list.write(file -> PerPointStudy.writeCsv(file, studies));
     }
@@ -192,7 +159,7 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
         pick == null
             ? named
             : RunNetworks.pick(
-                weights, accurate == null ? 1 : accurate, pick, seed == null ? 1 : seed);
+                weights.file, accurate == null ? 1 : accurate, pick, seed == null ? 1 : seed);
     Map<String, Network> networks = new LinkedHashMap<>();
     for (String id : ids) {
       Network network = read(Optional.of(id));
@@ -201,14 +168,14 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
       }
     }
     if (ids.isEmpty()) {
-      List<String> held = NetworkFile.ids(weights);
+      List<String> held = NetworkFile.ids(weights.file);
       networks.put(held.size() == 1 ? held.get(0) : null, read(Optional.empty()));
     }
     return networks;
   }
 
   private Network read(Optional<String> id) {
-    return NetworkFile.read(weights, Optional.ofNullable(activation), id);
+    return NetworkFile.read(weights.file, Optional.ofNullable(weights.activation), id);
   }
 
   @Override
