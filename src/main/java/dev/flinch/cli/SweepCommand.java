@@ -101,8 +101,7 @@ final class SweepCommand extends Action<SweepCommand.Result> {
     SweepConfiguration sweep = SweepConfiguration.load(configuration, overrides);
     List<Device> devices = new ArrayList<>();
     try {
-      for (String name : Devices.all(device)) {
-        Devices.Choice choice = Devices.choose(name);
+      for (Devices.Choice choice : Devices.chooseAll(device)) {
         devices.add(choice.device());
         err().println("Device: " + choice.description());
         err().flush();

@@ -24,11 +24,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The one place where a device is chosen and made. */
 public final class Devices {
   /** What {@link #open} takes, for messages and help. */
   public static final String NAMES = "auto, cpu, cuda, cuda:N, emulator";
+
+  private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
 
   private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,4}))?");
 
@@ -61,25 +65,43 @@ public final class Devices {
   }
 
   /**
-   * The names of all devices that work can be spread over.
+   * Opens all devices that work can be spread over.
    *
-   * @param name {@code cuda} or {@code auto} for all cards, where there are any; several names with
-   *     commas; any other name for that device alone
-   * @return names that {@link #open} takes
+   * @param name {@code cuda} for all cards; {@code auto} for those that Flinch's kernels run on, or
+   *     else the CPU; several names with commas; any other name for that device alone
+   * @throws RequestException for a device that there is not, saying what is missing
    */
-  public static List<String> all(String name) {
-    return all(name, Cards::find);
+  public static List<Choice> chooseAll(String name) {
+    return chooseAll(name, Cards::find, CardDriver::new);
   }
 
-  static List<String> all(String name, Supplier<Cards> search) {
-    if (name.contains(",")) {
-      return Stream.of(name.split(",")).map(String::strip).distinct().toList();
+  static List<Choice> chooseAll(
+      String name, Supplier<Cards> search, Function<Card, Driver> driver) {
+    List<String> names = Stream.of(name.split(",")).map(String::strip).distinct().toList();
+    boolean automatic = name.equals("auto");
+    if (automatic || name.equals("cuda")) {
+      List<String> cards =
+          search.get().found().stream().map(card -> "cuda:" + card.index()).toList();
+      names = cards.size() > 1 ? cards : names;
     }
-    if (!name.equals("auto") && !name.equals("cuda")) {
-      return List.of(name);
+    List<Choice> choices = new ArrayList<>();
+    try {
+      for (String one : names) {
+        try {
+          choices.add(choose(one, search, driver));
+        } catch (RequestException e) {
+          if (!automatic) {
+            throw e;
+          }
+          // The others may do; why this one doesn't is said where none does.
+          LOG.info("{}", e.getMessage());
+        }
+      }
+      return choices.isEmpty() ? List.of(choose(name, search, driver)) : List.copyOf(choices);
+    } catch (RuntimeException e) {
+      choices.forEach(choice -> closing(choice.device(), e));
+      throw e;
     }
-    List<String> cards = search.get().found().stream().map(card -> "cuda:" + card.index()).toList();
-    return cards.size() > 1 ? cards : List.of(name);
   }
 
   /**

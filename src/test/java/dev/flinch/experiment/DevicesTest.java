@@ -15,6 +15,7 @@ import dev.flinch.device.cuda.emulator.EmulatedDriver;
 import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -81,6 +82,35 @@ class DevicesTest {
     try (var device = Devices.choose("cpu", () -> fail("looked"), this::driver).device()) {
       assertEquals("cpu", device.name());
     }
+  }
+
+  private List<String> all(String name, Cards cards) {
+    List<Devices.Choice> choices =
+        Devices.chooseAll(name, () -> cards, card -> new EmulatedDriver());
+    choices.forEach(choice -> choice.device().close());
+    return choices.stream().map(choice -> choice.device().name()).toList();
+  }
+
+  @Test
+  void workIsSpreadOverAllCardsOrThoseThatAreNamed() {
+    assertEquals(List.of("cuda:0", "cuda:1"), all("auto", TWO));
+    assertEquals(List.of("cuda:0", "cuda:1"), all("cuda", TWO));
+    assertEquals(List.of("cuda:1"), all("cuda:1", TWO));
+    assertEquals(List.of("cuda:1", "cpu"), all("cuda:1,cpu", TWO));
+    assertEquals(List.of("cpu"), all("cpu", TWO));
+    assertEquals(List.of("cpu"), all("auto", NONE));
+  }
+
+  @Test
+  void cardsThatDontWorkAreLeftOutOnlyWhereTheyWereNotAskedFor() {
+    Function<Card, Driver> one = card -> card.index() == 0 ? driver(card) : new EmulatedDriver();
+    List<Devices.Choice> choices = Devices.chooseAll("auto", () -> TWO, one);
+    assertEquals(List.of("cuda:1"), choices.stream().map(c -> c.device().name()).toList());
+    choices.forEach(choice -> choice.device().close());
+    String refusal =
+        assertThrows(RequestException.class, () -> Devices.chooseAll("cuda", () -> TWO, one))
+            .getMessage();
+    assertTrue(refusal.contains("cuda:0"), refusal);
   }
 
   @Test
