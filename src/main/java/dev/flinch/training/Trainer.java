@@ -23,7 +23,8 @@ import java.util.stream.IntStream;
 
 /**
  * Trains a stack by mini-batches. A step is two jobs: rows of the batch forward and back, then
- * blocks of weights, each taking its gradient and its step.
+ * blocks of weights, each taking its gradient and its step. Where there are replicas enough for all
+ * lanes of a processor, a lane does both for one of them.
  */
 public final class Trainer implements StackTrainer {
   /** Images that tell of most replicas that they are not accurate yet. */
@@ -233,18 +234,42 @@ public final class Trainer implements StackTrainer {
     int rows = Math.min(batchSize, count - from);
     setBatch(active, from, rows);
     setRates(epoch);
-    Jobs jobs = jobs(Run.of(device, active), rows);
-    jobs.errors.run();
-    device.run(
-        1,
-        (lane, task) -> {
-          lane.columnSums(losses.rows(0, rows), ofStep(epochLosses, stepOfEpoch));
-          lane.columnSums(hits.rows(0, rows), ofStep(epochHits, stepOfEpoch));
-          lane.haltNonFinite(ofStep(epochLosses, stepOfEpoch), running, 0);
-        });
-    jobs.descent.run();
+    List<Run> runs = Run.of(device, active);
+    if (keepAllLanesBusy(runs.size())) {
+      device.run(runs.size(), (lane, task) -> wholeStep(lane, runs.get(task), stepOfEpoch, rows));
+    } else {
+      Jobs jobs = jobs(runs, rows);
+      jobs.errors.run();
+      device.run(1, (lane, task) -> sum(lane, new Run(0, outcomes.length), stepOfEpoch, rows));
+      jobs.descent.run();
+    }
     step++;
     endStep(active, epoch, stepOfEpoch, from + rows);
+  }
+
+  /** Whether so many tasks of equal length leave lanes idle for an eighth of the time at most. */
+  private boolean keepAllLanesBusy(int tasks) {
+    int lanes = device.lanes();
+    int slots = (tasks + lanes - 1) / lanes * lanes;
+    return !device.takesWholeStacks() && 8 * (slots - tasks) <= slots;
+  }
+
+  /** Both jobs of a step for one replica, whose batch stays in cache from one to the next. */
+  private void wholeStep(Lane lane, Run run, int stepOfEpoch, int rows) {
+    int part = passes.rowsPerPart();
+    for (int first = 0; first < rows; first += part) {
+      errors(lane, run, first, Math.min(part, rows - first), rows);
+    }
+    sum(lane, run, stepOfEpoch, rows);
+    passes.blocks().forEach(block -> descend(lane, run, block, rows));
+  }
+
+  /** Sums losses and hits of a step, and halts replicas whose loss is not finite. */
+  private void sum(Lane lane, Run run, int stepOfEpoch, int rows) {
+    Matrix loss = run.of(ofStep(epochLosses, stepOfEpoch));
+    lane.columnSums(run.of(losses, 0, rows), loss);
+    lane.columnSums(run.of(hits, 0, rows), run.of(ofStep(epochHits, stepOfEpoch)));
+    lane.haltNonFinite(loss, running, run.first());
   }
 
   /** The two jobs of a step, made anew when replicas have stopped. */
