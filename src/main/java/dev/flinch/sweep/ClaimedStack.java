@@ -94,12 +94,21 @@ final class ClaimedStack {
     } catch (OutOfDeviceMemoryException e) {
       return split(e);
     } catch (DeviceLostException | RequestException e) {
-      store.release(claim);
-      throw e;
+      throw releasing(e);
     } catch (RuntimeException e) {
       LOG.debug("stack {} failed", claim.stack(), e);
       return fail(e.toString());
     }
+  }
+
+  /** Frees the stack; where even that fails, its lease expires. */
+  private RuntimeException releasing(RuntimeException failure) {
+    try {
+      store.release(claim);
+    } catch (RequestException e) {
+      failure.addSuppressed(e);
+    }
+    return failure;
   }
 
   private Progress watched(Progress progress, AtomicBoolean lost) {

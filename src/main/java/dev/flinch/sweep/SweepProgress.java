@@ -15,6 +15,9 @@ import java.util.Locale;
 final class SweepProgress implements Progress, AutoCloseable {
   private static final Duration REFRESH = Duration.ofSeconds(1);
 
+  /** Counting a million networks takes a while: at most one part in so many of the time. */
+  private static final int SHARE = 200;
+
   private final String title;
   private final List<Device> devices;
   private final Progress shown;
@@ -23,6 +26,7 @@ final class SweepProgress implements Progress, AutoCloseable {
   private final Counts atStart;
   private final double costAtStart;
   private long refreshed = started;
+  private long pause = REFRESH.toNanos();
 
   SweepProgress(String title, SweepFolder folder, List<Device> devices, Progress shown) {
     this.title = title;
@@ -41,7 +45,7 @@ final class SweepProgress implements Progress, AutoCloseable {
   }
 
   private synchronized void refreshSometimes() {
-    if (System.nanoTime() - refreshed >= REFRESH.toNanos()) {
+    if (System.nanoTime() - refreshed >= pause) {
       refresh();
     }
   }
@@ -51,6 +55,7 @@ final class SweepProgress implements Progress, AutoCloseable {
     Counts now = store.counts();
     shown.report(title, now.finished(), now.networks());
     shown.detail(detail(now));
+    pause = Math.max(REFRESH.toNanos(), SHARE * (System.nanoTime() - refreshed));
   }
 
   private String detail(Counts now) {

@@ -84,8 +84,7 @@ public final class SweepReport {
               .header()
               .orElseThrow(
                   () -> new RequestException(folder.results() + ": no sweep has begun there"));
-      List<NetworkRow> rows =
-          store.rows().stream().filter(r -> !r.text(Column.STATUS).equals("planned")).toList();
+      List<NetworkRow> rows = store.rows();
       Counts counts = store.counts();
       Map<String, String> provenance = new LinkedHashMap<>();
       provenance.put("Flinch", distinct(rows, Column.VERSION));
