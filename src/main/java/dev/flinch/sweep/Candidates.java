@@ -16,10 +16,11 @@ import org.apache.commons.rng.UniformRandomProvider;
  * share it.
  */
 final class Candidates {
-  /** Draws for every setting that is asked for, before a plan gives up. */
-  private static final int MOST_DRAWS = 200;
+  /** Draws for every setting that was chosen, and for the next, before a plan gives up. */
+  private static final long MOST_DRAWS = 200;
 
   private static final int LEAST_DRAWS = 10_000;
+  private static final long DRAWN = -1;
 
   /** Streams of random draws by factor; Sobol's shifts are epoch 1. */
   private static final int FIRST_EPOCH = 2;
@@ -29,7 +30,9 @@ final class Candidates {
   private final Map<Factor, List<Object>> listed = new EnumMap<>(Factor.class);
   private final List<Factor> varying = new ArrayList<>();
   private final SobolSequence sobol;
-  private final long count;
+
+  /** Of a grid. */
+  private final long combinations;
 
   Candidates(SweepConfiguration sweep) {
     sampling = sweep.sampling();
@@ -49,9 +52,9 @@ final class Candidates {
             ? new SobolSequence(varying.size(), sampling.seed())
             : null;
     if (sampling.method() != Sampling.Method.GRID) {
-      count = Math.max(LEAST_DRAWS, (long) MOST_DRAWS * sampling.settings());
+      combinations = DRAWN;
     } else if (product <= SweepSchema.MOST_SETTINGS) {
-      count = (long) product;
+      combinations = (long) product;
     } else {
       throw new RequestException(
           "factors: expected a grid of at most %,d combinations, found %.3g; draw settings with sampling.method random or sobol"
@@ -64,9 +67,13 @@ final class Candidates {
     return listed;
   }
 
-  /** How many there are, or may be drawn. */
-  long count() {
-    return count;
+  /**
+   * How many may be tried: of a grid all, of draws so many for each that was chosen and the next.
+   *
+   * @param chosen so far
+   */
+  long mostTried(long chosen) {
+    return combinations != DRAWN ? combinations : Math.max(LEAST_DRAWS, MOST_DRAWS * (chosen + 1));
   }
 
   /** A candidate; null where what was drawn is nothing that a factor can take. */

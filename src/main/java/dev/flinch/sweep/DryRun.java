@@ -109,7 +109,7 @@ public record DryRun(
     for (Factor factor : Factor.values()) {
       if (factor != Factor.SEED && plan.chosen().varies(factor)) {
         Spread spread = spread(factor, plan.chosen(), plan.seeds());
-        if (spread.networks() == null || spread.networks().size() > 1 || spread.without() > 0) {
+        if (spread.networks() == null || spread.networks().size() > 1) {
           spreads.put(factor.key(), spread);
         }
       }

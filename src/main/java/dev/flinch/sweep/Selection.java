@@ -83,9 +83,11 @@ final class Selection {
     long wanted = grid ? Long.MAX_VALUE : sweep.sampling().settings();
     long chosen = 0;
     long tried = 0;
-    while (tried < candidates.count() && chosen < wanted && problems.size() < MOST_PROBLEMS) {
+    while (tried < candidates.mostTried(chosen)
+        && chosen < wanted
+        && problems.size() < MOST_PROBLEMS) {
       long from = tried;
-      long to = Math.min(candidates.count(), from + AT_ONCE);
+      long to = Math.min(candidates.mostTried(chosen), from + AT_ONCE);
       List<Tried> some = LongStream.range(from, to).parallel().mapToObj(this::attempt).toList();
       for (Tried one : some) {
         if (chosen == wanted) {

@@ -31,8 +31,13 @@ import java.util.TreeMap;
  * it was; several processes may carry it out together.
  */
 public final class Sweep {
-  /** A stack should not take longer: what is lost when a process dies. */
+  /**
+   * A stack should not take longer: what others wait for at the end. A card is busy with many
+   * networks at once only.
+   */
   private static final Duration LONGEST_STACK = Duration.ofMinutes(10);
+
+  private static final Duration LONGEST_STACK_ON_CARD = Duration.ofHours(1);
 
   private Sweep() {}
 
@@ -66,7 +71,7 @@ public final class Sweep {
         Study.mostStackBytes(device),
         Rate.ofProducts(GemmRate.roughly(device).gflops() * 1e9),
         workers,
-        LONGEST_STACK);
+        device.takesWholeStacks() ? LONGEST_STACK_ON_CARD : LONGEST_STACK);
   }
 
   /**
