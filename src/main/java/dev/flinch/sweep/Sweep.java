@@ -39,6 +39,9 @@ public final class Sweep {
 
   private static final Duration LONGEST_STACK_ON_CARD = Duration.ofHours(1);
 
+  /** Before an operation begins on a card, about; not measured. */
+  private static final double LAUNCH_SECONDS = 5e-6;
+
   private Sweep() {}
 
   /**
@@ -67,11 +70,12 @@ public final class Sweep {
 
   /** Where a sweep of devices like this one is planned for. */
   public static Workshop workshop(Device device, int workers) {
+    boolean card = device.takesWholeStacks();
     return new Workshop(
         Study.mostStackBytes(device),
-        Rate.ofProducts(GemmRate.roughly(device).gflops() * 1e9),
+        Rate.ofProducts(GemmRate.roughly(device).gflops() * 1e9, card ? LAUNCH_SECONDS : 0),
         workers,
-        device.takesWholeStacks() ? LONGEST_STACK_ON_CARD : LONGEST_STACK);
+        card ? LONGEST_STACK_ON_CARD : LONGEST_STACK);
   }
 
   /**
