@@ -3,7 +3,9 @@ package dev.flinch.sweep;
 import dev.flinch.device.Device;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.Optional;
 
 /**
@@ -11,6 +13,9 @@ import java.util.Optional;
  * processes of this machine that are no more, so that nobody waits for those to expire.
  */
 final class Workers {
+  /** Each process reckons the others' beginnings from its own idea of when the machine began. */
+  private static final Duration DOUBT = Duration.ofMinutes(1);
+
   private Workers() {}
 
   /** The worker of a device in this process. */
@@ -28,7 +33,18 @@ final class Workers {
     Optional<ProcessHandle> process = ProcessHandle.of(Long.parseLong(parts[1]));
     return process.isEmpty()
         || !process.get().isAlive()
-        || !started(process.get()).equals(parts[2]);
+        || isAnother(started(process.get()), parts[2]);
+  }
+
+  /** Whether processes of one number began too far apart to be the same. */
+  private static boolean isAnother(String began, String named) {
+    try {
+      return Duration.between(Instant.parse(began), Instant.parse(named)).abs().compareTo(DOUBT)
+          > 0;
+    } catch (DateTimeParseException e) {
+      // Unknown: then leases tell.
+      return false;
+    }
   }
 
   private static String started(ProcessHandle process) {
