@@ -251,6 +251,11 @@ public final class ExampleGradients implements AutoCloseable {
     return inputs.length;
   }
 
+  /** What the network is called. */
+  String title() {
+    return architecture.title();
+  }
+
   /** How many classes the network tells apart. */
   public int classCount() {
     return architecture.classes();
