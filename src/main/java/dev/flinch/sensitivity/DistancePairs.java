@@ -14,6 +14,9 @@ import org.apache.commons.rng.UniformRandomProvider;
  * pairs.
  */
 final class DistancePairs {
+  /** Resamples whose sums are made side by side: few enough for their counts to stay in cache. */
+  private static final int WIDTH = 32;
+
   private final boolean within;
   private final double binWidth;
   private final int bins;
@@ -85,50 +88,103 @@ final class DistancePairs {
             });
   }
 
-  /** Sums of all pairs by bin, each as often as its two examples were drawn. */
+  /**
+   * Sums of all pairs by bin in some resamples side by side, each pair as often as both of its
+   * examples were drawn; {@code [bin][resample]}.
+   */
   private final class Sums {
-    final double[] cosines = new double[bins];
-    final double[] signs = new double[bins];
-    final double[] distances = new double[bins];
-    final double[] pairs = new double[bins];
+    private final int width;
+    private final double[] pairs;
+    private final double[] distances;
+    private final double[] cosines;
+    private final double[] signs;
 
     /**
-     * Of one resample.
+     * Of some resamples.
      *
-     * @param rowTimes how often each example of the rows is in it
+     * @param rowTimes {@code [example of the rows][resample]}: how often it was drawn
+     * @param columnTimes the same of the columns
+     * @param width how many resamples
      */
-    Sums(int[] rowTimes, int[] columnTimes) {
-      for (int i = 0; i < rowTimes.length; i++) {
-        if (rowTimes[i] > 0) {
-          addRow(i, rowTimes[i], columnTimes);
+    Sums(double[] rowTimes, double[] columnTimes, int width) {
+      this(width);
+      Sums ofRow = new Sums(width);
+      boolean[] touched = new boolean[bins];
+      for (int i = 0; i < partners.length; i++) {
+        ofRow.addRow(i, columnTimes, touched);
+        for (int b = 0; b < bins; b++) {
+          if (touched[b]) {
+            touched[b] = false;
+            take(ofRow, b, rowTimes, i * width);
+          }
         }
       }
     }
 
-    private void addRow(int i, int times, int[] columnTimes) {
+    private Sums(int width) {
+      this.width = width;
+      pairs = new double[bins * width];
+      distances = new double[bins * width];
+      cosines = new double[bins * width];
+      signs = new double[bins * width];
+    }
+
+    /** Loops over resamples are innermost, for the processor's vectors. */
+    private void addRow(int i, double[] columnTimes, boolean[] touched) {
       float[] stiffness = DistancePairs.this.cosines[i];
-      float[] distance = DistancePairs.this.distances[i];
-      double perDistance = 1 / binWidth;
+      float[] distanceOf = DistancePairs.this.distances[i];
       int[] columns = partners[i];
       int first = firstPartner[i];
+      double perDistance = 1 / binWidth;
       for (int k = 0; k < stiffness.length; k++) {
-        int weight = times * columnTimes[columns[first + k]];
-        float cosine = stiffness[k];
-        int b = Math.min(bins - 1, (int) (distance[k] * perDistance));
-        pairs[b] += weight;
-        distances[b] += weight * (double) distance[k];
-        cosines[b] += weight * (double) cosine;
-        signs[b] += cosine > 0 ? weight : cosine < 0 ? -weight : 0;
+        double cosine = stiffness[k];
+        double sign = Math.signum(cosine);
+        double distance = distanceOf[k];
+        int bin = Math.min(bins - 1, (int) (distance * perDistance));
+        touched[bin] = true;
+        int to = bin * width;
+        int from = columns[first + k] * width;
+        for (int r = 0; r < width; r++) {
+          double times = columnTimes[from + r];
+          pairs[to + r] += times;
+          distances[to + r] += times * distance;
+          cosines[to + r] += times * cosine;
+          signs[to + r] += times * sign;
+        }
       }
     }
 
-    CriticalLength.Line line(double[] sums) {
-      return CriticalLength.Line.fit(means(distances), means(sums), pairs);
+    /** Moves a row's sums of a bin here. */
+    private void take(Sums ofRow, int bin, double[] rowTimes, int timesAt) {
+      for (int r = 0; r < width; r++) {
+        int at = bin * width + r;
+        double times = rowTimes[timesAt + r];
+        pairs[at] += times * ofRow.pairs[at];
+        distances[at] += times * ofRow.distances[at];
+        cosines[at] += times * ofRow.cosines[at];
+        signs[at] += times * ofRow.signs[at];
+        ofRow.pairs[at] = 0;
+        ofRow.distances[at] = 0;
+        ofRow.cosines[at] = 0;
+        ofRow.signs[at] = 0;
+      }
     }
 
-    /** NaN where there are no pairs. */
-    double[] means(double[] sums) {
-      return IntStream.range(0, bins).mapToDouble(b -> sums[b] / pairs[b]).toArray();
+    /** A mean of a bin in a resample; NaN where it has no pairs. */
+    double mean(double[] sums, int bin, int resample) {
+      return sums[bin * width + resample] / pairs[bin * width + resample];
+    }
+
+    CriticalLength.Line line(double[] sums, int resample) {
+      double[] x = new double[bins];
+      double[] y = new double[bins];
+      double[] weights = new double[bins];
+      for (int b = 0; b < bins; b++) {
+        x[b] = mean(distances, b, resample);
+        y[b] = mean(sums, b, resample);
+        weights[b] = pairs[b * width + resample];
+      }
+      return CriticalLength.Line.fit(x, y, weights);
     }
   }
 
@@ -139,7 +195,7 @@ final class DistancePairs {
    * @param seed of the resamples
    */
   DistanceStiffness stiffness(int resamples, long seed) {
-    Sums all = new Sums(ones(partners.length), ones(columnCount));
+    Sums all = new Sums(ones(partners.length), ones(columnCount), 1);
     List<DistanceStiffness.Bin> found = new ArrayList<>();
     for (int b = 0; b < bins; b++) {
       if (all.pairs[b] > 0) {
@@ -147,42 +203,53 @@ final class DistancePairs {
             new DistanceStiffness.Bin(
                 b * binWidth,
                 Math.min(2, (b + 1) * binWidth),
-                all.distances[b] / all.pairs[b],
-                all.cosines[b] / all.pairs[b],
-                all.signs[b] / all.pairs[b],
+                all.mean(all.distances, b, 0),
+                all.mean(all.cosines, b, 0),
+                all.mean(all.signs, b, 0),
                 (long) all.pairs[b]));
       }
     }
     CriticalLength.Line[] byCosine = new CriticalLength.Line[resamples];
     CriticalLength.Line[] bySign = new CriticalLength.Line[resamples];
-    IntStream.range(0, resamples)
+    IntStream.range(0, (resamples + WIDTH - 1) / WIDTH)
         .parallel()
         .forEach(
-            r -> {
-              UniformRandomProvider random = RandomStreams.stream(seed, Purpose.BOOTSTRAP, 0, r);
-              int[] rowTimes = times(random, partners.length);
-              Sums sums = new Sums(rowTimes, within ? rowTimes : times(random, columnCount));
-              byCosine[r] = sums.line(sums.cosines);
-              bySign[r] = sums.line(sums.signs);
+            group -> {
+              int first = group * WIDTH;
+              int width = Math.min(WIDTH, resamples - first);
+              double[] rowTimes = new double[partners.length * width];
+              double[] columnTimes = within ? rowTimes : new double[columnCount * width];
+              for (int r = 0; r < width; r++) {
+                UniformRandomProvider random =
+                    RandomStreams.stream(seed, Purpose.BOOTSTRAP, 0, first + r);
+                draw(random, rowTimes, r, width);
+                if (!within) {
+                  draw(random, columnTimes, r, width);
+                }
+              }
+              Sums sums = new Sums(rowTimes, columnTimes, width);
+              for (int r = 0; r < width; r++) {
+                byCosine[first + r] = sums.line(sums.cosines, r);
+                bySign[first + r] = sums.line(sums.signs, r);
+              }
             });
     return new DistanceStiffness(
         found,
-        CriticalLength.of(all.line(all.cosines), byCosine),
-        CriticalLength.of(all.line(all.signs), bySign));
+        CriticalLength.of(all.line(all.cosines, 0), byCosine),
+        CriticalLength.of(all.line(all.signs, 0), bySign));
   }
 
-  private static int[] ones(int n) {
-    int[] ones = new int[n];
+  private static double[] ones(int n) {
+    double[] ones = new double[n];
     Arrays.fill(ones, 1);
     return ones;
   }
 
-  /** How often each of n is among n drawn with replacement. */
-  private static int[] times(UniformRandomProvider random, int n) {
-    int[] times = new int[n];
+  /** Counts how often each of n is among n drawn with replacement. */
+  private static void draw(UniformRandomProvider random, double[] times, int resample, int width) {
+    int n = times.length / width;
     for (int k = 0; k < n; k++) {
-      times[random.nextInt(n)]++;
+      times[random.nextInt(n) * width + resample]++;
     }
-    return times;
   }
 }
