@@ -1,8 +1,6 @@
 package dev.flinch.store;
 
 import dev.flinch.base.RequestException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -46,11 +44,13 @@ public final class ResultStore implements AutoCloseable {
 
   private static final String HELD = "id = ? AND attempt = ? AND worker = ? AND state = 'running'";
 
-  private final SqliteFile file;
+  private final StoreLocation location;
+  private final Database file;
   private final Clock clock;
   private final Connection connection;
 
-  private ResultStore(SqliteFile file, Clock clock, Connection connection) {
+  private ResultStore(StoreLocation location, Database file, Clock clock, Connection connection) {
+    this.location = location;
     this.file = file;
     this.clock = clock;
     this.connection = connection;
@@ -62,22 +62,23 @@ public final class ResultStore implements AutoCloseable {
     T run() throws SQLException;
   }
 
-  /**
-   * Opens a store; makes it, with its folder, where there is none.
-   *
-   * @throws RequestException if the file holds something else, or is of a later version
-   */
+  /** The same as {@link #open(StoreLocation)} of a file. */
   public static ResultStore open(Path file) {
-    return open(file, Clock.systemUTC());
+    return open(StoreLocation.file(file));
+  }
+
+  /** The same as {@link #openExisting(StoreLocation)} of a file. */
+  public static ResultStore openExisting(Path file) {
+    return openExisting(StoreLocation.file(file));
   }
 
   /**
-   * The same with a clock of the caller's.
+   * Opens a store; makes it, with its folder or schema, where there is none.
    *
-   * @param clock what leases are measured by
+   * @throws RequestException if something else is there, or a store of a later version
    */
-  public static ResultStore open(Path file, Clock clock) {
-    return open(new SqliteFile(file, SqliteFile.PATIENCE, List.of()), clock, true);
+  public static ResultStore open(StoreLocation location) {
+    return open(location, location.database(), Clock.systemUTC(), true);
   }
 
   /**
@@ -85,29 +86,29 @@ public final class ResultStore implements AutoCloseable {
    *
    * @throws RequestException also if there is none
    */
-  public static ResultStore openExisting(Path file) {
-    return openExisting(file, Clock.systemUTC());
+  public static ResultStore openExisting(StoreLocation location) {
+    return open(location, location.database(), Clock.systemUTC(), false);
   }
 
-  /** The same with a clock of the caller's. */
-  public static ResultStore openExisting(Path file, Clock clock) {
-    return open(new SqliteFile(file, SqliteFile.PATIENCE, List.of()), clock, false);
+  /**
+   * The same as {@link #open(StoreLocation)} with a clock of the caller's.
+   *
+   * @param clock what leases are measured by
+   */
+  static ResultStore open(StoreLocation location, Clock clock) {
+    return open(location, location.database(), clock, true);
   }
 
-  static ResultStore open(SqliteFile file, Clock clock, boolean create) {
-    Path path = file.path();
-    if (Files.isDirectory(path)) {
-      throw new RequestException("%s: expected a file, found a folder".formatted(path));
-    }
-    if (create) {
-      makeFolder(path);
-    } else if (!Files.exists(path)) {
-      throw new RequestException(
-          "%s: there are no results of a sweep; name a sweep that was begun".formatted(path));
-    }
+  /** The same as {@link #openExisting(StoreLocation)} with a clock of the caller's. */
+  static ResultStore openExisting(StoreLocation location, Clock clock) {
+    return open(location, location.database(), clock, false);
+  }
+
+  static ResultStore open(StoreLocation location, Database file, Clock clock, boolean create) {
+    file.prepare(create);
     try {
       Connection connection = file.connect(create);
-      ResultStore store = new ResultStore(file, clock, connection);
+      ResultStore store = new ResultStore(location, file, clock, connection);
       try {
         store.migrate(create);
         return store;
@@ -120,33 +121,23 @@ public final class ResultStore implements AutoCloseable {
     }
   }
 
-  private static void makeFolder(Path path) {
-    Path folder = path.toAbsolutePath().getParent();
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new RequestException(
-          "%s: the folder %s can't be made; choose another".formatted(path, folder), e);
-    }
-  }
-
   private void migrate(boolean create) {
     transaction(
         () -> {
-          List<String> tables = SqliteFile.tables(connection);
+          List<String> tables = file.tables(connection);
           if (!create && tables.isEmpty()) {
             throw new RequestException(
                 "%s: expected results of a sweep, found an empty file; begin the sweep first"
-                    .formatted(file.path()));
+                    .formatted(file.name()));
           }
-          StoreSchema.CURRENT.migrate(connection, tables, file.path());
+          StoreSchema.CURRENT.migrate(connection, tables, file.name());
           return null;
         });
   }
 
-  /** The file. */
-  public Path path() {
-    return file.path();
+  /** Where it is. */
+  public StoreLocation location() {
+    return location;
   }
 
   /** What the sweep is; empty before {@link #begin}. */
@@ -195,7 +186,7 @@ public final class ResultStore implements AutoCloseable {
           try {
             plan(stacks);
           } catch (SQLException e) {
-            if (SqliteFile.isContradiction(e)) {
+            if (file.isContradiction(e)) {
               throw new IllegalArgumentException("an identity stands twice in the plan", e);
             }
             throw e;
@@ -299,7 +290,66 @@ public final class ResultStore implements AutoCloseable {
             Candidate found = candidate.get();
             if (take(found, worker, now + lease.toMillis())) {
               return Optional.of(
-                  new Claim(found.id(), worker, planned(found.id()), found.attempt() + 1));
+                  new Claim(found.id(), worker, identities(found.id()), found.attempt() + 1));
+            }
+          }
+        });
+  }
+
+  /**
+   * Claims a stack, if it is open or its lease has expired.
+   *
+   * @param stack its number
+   * @return empty if another worker has it, or it is done, or not there any more
+   */
+  public Optional<Claim> claim(long stack, String worker, Duration lease) {
+    return transaction(
+        () -> {
+          long now = clock.millis();
+          Optional<Candidate> candidate =
+              first(
+                  "id = %d AND (state = 'open' OR state = 'running' AND lease_millis <= ?)"
+                      .formatted(stack),
+                  now);
+          if (candidate.isEmpty() || !take(candidate.get(), worker, now + lease.toMillis())) {
+            return Optional.empty();
+          }
+          return Optional.of(
+              new Claim(stack, worker, identities(stack), candidate.get().attempt() + 1));
+        });
+  }
+
+  /** Stacks that are not done, the costliest first: open ones, and those with a worker. */
+  public List<UnfinishedStack> unfinished() {
+    return query(
+        () -> {
+          List<UnfinishedStack> stacks = new ArrayList<>();
+          try (PreparedStatement select =
+                  connection.prepareStatement(
+                      "SELECT id, cost FROM stack WHERE state <> 'done' ORDER BY cost DESC, id");
+              ResultSet found = select.executeQuery()) {
+            while (found.next()) {
+              stacks.add(new UnfinishedStack(found.getLong(1), found.getDouble(2)));
+            }
+          }
+          return stacks;
+        });
+  }
+
+  /** Identities of a stack's networks that have no row yet, in order of the plan. */
+  public List<String> planned(long stack) {
+    return query(() -> identities(stack));
+  }
+
+  /** Whether a stack is done, or all its networks went to parts of it. */
+  public boolean isDone(long stack) {
+    return query(
+        () -> {
+          try (PreparedStatement select =
+              connection.prepareStatement("SELECT 1 FROM stack WHERE id = ? AND state <> 'done'")) {
+            select.setLong(1, stack);
+            try (ResultSet found = select.executeQuery()) {
+              return !found.next();
             }
           }
         });
@@ -346,7 +396,7 @@ public final class ResultStore implements AutoCloseable {
     }
   }
 
-  private List<String> planned(long stack) throws SQLException {
+  private List<String> identities(long stack) throws SQLException {
     try (PreparedStatement select =
         connection.prepareStatement(
             "SELECT identity FROM network WHERE stack = ? AND status = 'planned'"
@@ -466,7 +516,7 @@ public final class ResultStore implements AutoCloseable {
     if (written != 1) {
       throw new IllegalArgumentException(
           "%s: network %s is not a planned one of stack %d"
-              .formatted(file.path(), identity, claim.stack()));
+              .formatted(file.name(), identity, claim.stack()));
     }
   }
 
@@ -750,12 +800,12 @@ public final class ResultStore implements AutoCloseable {
 
   /** Reads, all of it as of one moment. */
   private <T> T query(Work<T> work) {
-    return atOnce(SqliteFile::beginReading, work);
+    return atOnce(file::beginReading, work);
   }
 
   /** Writes all of it or nothing. */
   private <T> T transaction(Work<T> work) {
-    return atOnce(SqliteFile::begin, work);
+    return atOnce(file::begin, work);
   }
 
   /** How a transaction begins. */
@@ -769,10 +819,10 @@ public final class ResultStore implements AutoCloseable {
       beginning.begin(connection);
       try {
         T result = work.run();
-        SqliteFile.commit(connection);
+        file.commit(connection);
         return result;
       } catch (SQLException | RuntimeException | Error e) {
-        SqliteFile.rollBack(connection, e);
+        file.rollBack(connection, e);
         throw e;
       }
     } catch (SQLException e) {

@@ -1,6 +1,7 @@
 package dev.flinch.store;
 
 import dev.flinch.base.RequestException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -22,16 +23,40 @@ import org.sqlite.SQLiteOpenMode;
  * @param patience how long to wait for other processes
  * @param pragmas more of them, for every connection
  */
-record SqliteFile(Path path, Duration patience, List<String> pragmas) {
+record SqliteFile(Path path, Duration patience, List<String> pragmas) implements Database {
   /** Of everything that takes a lock; a million networks are planned in less. */
   static final Duration PATIENCE = Duration.ofMinutes(1);
 
-  /**
-   * A connection to the file.
-   *
-   * @param create whether to make the file where there is none
-   */
-  Connection connect(boolean create) throws SQLException {
+  @Override
+  public String name() {
+    return path.toString();
+  }
+
+  @Override
+  public void prepare(boolean create) {
+    if (Files.isDirectory(path)) {
+      throw new RequestException("%s: expected a file, found a folder".formatted(path));
+    }
+    if (create) {
+      makeFolder();
+    } else if (!Files.exists(path)) {
+      throw new RequestException(
+          "%s: there are no results of a sweep; name a sweep that was begun".formatted(path));
+    }
+  }
+
+  private void makeFolder() {
+    Path folder = path.toAbsolutePath().getParent();
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new RequestException(
+          "%s: the folder %s can't be made; choose another".formatted(path, folder), e);
+    }
+  }
+
+  @Override
+  public Connection connect(boolean create) throws SQLException {
     SQLiteConfig config = new SQLiteConfig();
     config.setBusyTimeout(Math.toIntExact(patience.toMillis()));
     if (!create) {
@@ -94,22 +119,24 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
         && primary(s.getResultCode()) == SQLiteErrorCode.SQLITE_BUSY;
   }
 
-  /** Begins a transaction that writes; waits for those of other processes. */
-  static void begin(Connection connection) throws SQLException {
+  /** Waits for transactions of other processes that write. */
+  @Override
+  public void begin(Connection connection) throws SQLException {
     execute(connection, "BEGIN IMMEDIATE");
   }
 
-  /** Begins a transaction that reads, and sees what was there at its first statement. */
-  static void beginReading(Connection connection) throws SQLException {
+  @Override
+  public void beginReading(Connection connection) throws SQLException {
     execute(connection, "BEGIN");
   }
 
-  static void commit(Connection connection) throws SQLException {
+  @Override
+  public void commit(Connection connection) throws SQLException {
     execute(connection, "COMMIT");
   }
 
-  /** Undoes a transaction after a failure, which may have undone it already. */
-  static void rollBack(Connection connection, Throwable failure) {
+  @Override
+  public void rollBack(Connection connection, Throwable failure) {
     try {
       execute(connection, "ROLLBACK");
     } catch (SQLException e) {
@@ -123,8 +150,30 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
     }
   }
 
-  /** The names of all tables. */
-  static List<String> tables(Connection connection) throws SQLException {
+  /** Processes of one machine have one clock. */
+  @Override
+  public long now(Connection connection) {
+    return System.currentTimeMillis();
+  }
+
+  /** One transaction writes at a time, so what it finds is not locked. */
+  @Override
+  public String skippingLocked() {
+    return "";
+  }
+
+  @Override
+  public void lockNumbers(Connection connection) {
+    // One transaction writes at a time.
+  }
+
+  @Override
+  public void lockTables(Connection connection) {
+    // One transaction writes at a time.
+  }
+
+  @Override
+  public List<String> tables(Connection connection) throws SQLException {
     List<String> names = new ArrayList<>();
     try (Statement statement = connection.createStatement();
         ResultSet found =
@@ -136,14 +185,31 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
     return names;
   }
 
-  /** Whether rows contradict each other, as in one identity planned twice. */
-  static boolean isContradiction(SQLException e) {
+  @Override
+  public boolean isContradiction(SQLException e) {
     return e instanceof SQLiteException s
         && primary(s.getResultCode()) == SQLiteErrorCode.SQLITE_CONSTRAINT;
   }
 
-  /** What an error means, and what to do. */
-  RequestException explained(SQLException e) {
+  /** Writers wait for each other. */
+  @Override
+  public boolean isConflict(SQLException e) {
+    return false;
+  }
+
+  /** A file has no server. */
+  @Override
+  public boolean isGone(SQLException e) {
+    return false;
+  }
+
+  @Override
+  public Duration firstPatience() {
+    return patience;
+  }
+
+  @Override
+  public RequestException explained(SQLException e) {
     SQLiteErrorCode code =
         e instanceof SQLiteException s ? primary(s.getResultCode()) : SQLiteErrorCode.UNKNOWN_ERROR;
     String why =

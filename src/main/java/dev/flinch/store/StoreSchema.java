@@ -1,7 +1,6 @@
 package dev.flinch.store;
 
 import dev.flinch.base.RequestException;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -94,7 +93,7 @@ record StoreSchema(List<List<String>> migrations) {
    * @param tables those that are there
    * @throws RequestException if the database holds something else, or is of a later version
    */
-  void migrate(Connection connection, List<String> tables, Path file) throws SQLException {
+  void migrate(Connection connection, List<String> tables, String file) throws SQLException {
     int found = 0;
     if (tables.contains("schema_version")) {
       found = version(connection, file);
@@ -125,7 +124,7 @@ record StoreSchema(List<List<String>> migrations) {
     }
   }
 
-  private static int version(Connection connection, Path file) throws SQLException {
+  private static int version(Connection connection, String file) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet found = statement.executeQuery("SELECT version FROM schema_version")) {
       if (!found.next()) {

@@ -23,7 +23,7 @@ class ResultStoreTest {
   private final HandClock clock = new HandClock();
 
   private ResultStore open() {
-    return ResultStore.open(folder.resolve("results.sqlite"), clock);
+    return ResultStore.open(StoreLocation.file(folder.resolve("results.sqlite")), clock);
   }
 
   private ResultStore begun(List<PlannedStack> stacks) {

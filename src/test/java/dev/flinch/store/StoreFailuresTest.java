@@ -108,8 +108,8 @@ class StoreFailuresTest {
     change("INSERT INTO schema_version VALUES (1)", "CREATE TABLE thing (a TEXT)");
     try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file())) {
       StoreSchema schema = new StoreSchema(steps);
-      schema.migrate(connection, List.of("schema_version", "thing"), file());
-      schema.migrate(connection, List.of("schema_version", "thing"), file());
+      schema.migrate(connection, List.of("schema_version", "thing"), file().toString());
+      schema.migrate(connection, List.of("schema_version", "thing"), file().toString());
       try (Statement statement = connection.createStatement()) {
         assertEquals("y", statement.executeQuery("SELECT b FROM thing").getString(1));
         assertEquals(2, statement.executeQuery("SELECT version FROM schema_version").getInt(1));
@@ -157,7 +157,8 @@ class StoreFailuresTest {
   void whatAnotherProcessHoldsTooLongIsSaidSo() throws SQLException {
     ResultStore.open(file()).close();
     SqliteFile impatient = new SqliteFile(file(), Duration.ofMillis(200), List.of());
-    try (ResultStore store = ResultStore.open(impatient, Clock.systemUTC(), false);
+    try (ResultStore store =
+            ResultStore.open(StoreLocation.file(file()), impatient, Clock.systemUTC(), false);
         Connection other = DriverManager.getConnection("jdbc:sqlite:" + file());
         Statement statement = other.createStatement()) {
       statement.execute("BEGIN IMMEDIATE");
@@ -177,7 +178,8 @@ class StoreFailuresTest {
     // SQLite fails as on a full disk where a file would have more pages than it may.
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 250"));
-    try (ResultStore store = ResultStore.open(small, Clock.systemUTC(), false)) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), false)) {
       refuses(
           () -> {
             while (true) {
@@ -194,7 +196,8 @@ class StoreFailuresTest {
       assertEquals(1, store.counts().runningStacks());
     }
     assertTrue(done.size() > 100, "done " + done.size());
-    try (ResultStore store = ResultStore.open(file(), Clock.offset(Clock.systemUTC(), LEASE))) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), Clock.offset(Clock.systemUTC(), LEASE))) {
       assertEquals(done.size(), store.rows().size());
       while (!store.counts().isComplete()) {
         Claim claim = store.claim("b", LEASE).orElseThrow();
@@ -209,7 +212,8 @@ class StoreFailuresTest {
   void aPlanThatFindsNoRoomIsNotBegun() {
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 100"));
-    try (ResultStore store = ResultStore.open(small, Clock.systemUTC(), true)) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), true)) {
       refuses(
           () -> store.begin(Sweeps.HEADER, Sweeps.stacks(1000, 20), List.of()),
           "no room",

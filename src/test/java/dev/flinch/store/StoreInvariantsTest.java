@@ -56,7 +56,7 @@ class StoreInvariantsTest {
   void eachNetworkIsInOneStackAndHasOneRow(long seed) throws SQLException {
     Random random = new Random(seed);
     Path file = folder.resolve("results.sqlite");
-    try (ResultStore store = ResultStore.open(file, clock);
+    try (ResultStore store = ResultStore.open(StoreLocation.file(file), clock);
         Connection reading = DriverManager.getConnection("jdbc:sqlite:" + file)) {
       store.begin(Sweeps.HEADER, Sweeps.stacks(STACKS, NETWORKS), List.of());
       for (int step = 0; step < 150; step++) {
