@@ -3,8 +3,11 @@ package dev.flinch.store;
 import java.io.PrintWriter;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.sql.CallableStatement;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.Set;
 import java.util.logging.Logger;
 import javax.sql.DataSource;
@@ -18,28 +21,44 @@ final class BorrowedConnection implements DataSource {
   private static final Set<String> KEPT =
       Set.of("close", "commit", "setAutoCommit", "setReadOnly", "setTransactionIsolation");
 
+  private static final Set<Class<?>> STATEMENTS =
+      Set.of(Statement.class, PreparedStatement.class, CallableStatement.class);
+
   private final Connection lent;
+  private SQLException failure;
 
   BorrowedConnection(Connection owned) {
-    this.lent =
-        (Connection)
-            Proxy.newProxyInstance(
-                BorrowedConnection.class.getClassLoader(),
-                new Class<?>[] {Connection.class},
-                (proxy, method, arguments) -> {
-                  if (KEPT.contains(method.getName())) {
-                    return null;
-                  }
-                  // Whoever undoes it throws an exception too, after which the owner undoes it all.
-                  if (method.getName().equals("rollback") && arguments == null) {
-                    return null;
-                  }
-                  try {
-                    return method.invoke(owned, arguments);
-                  } catch (InvocationTargetException e) {
-                    throw e.getCause();
-                  }
-                });
+    this.lent = (Connection) proxy(Connection.class, owned);
+  }
+
+  private Object proxy(Class<?> type, Object real) {
+    return Proxy.newProxyInstance(
+        BorrowedConnection.class.getClassLoader(),
+        new Class<?>[] {type},
+        (proxy, method, arguments) -> {
+          // Who undoes it throws an exception too, after which the owner undoes all of it.
+          boolean undoes = method.getName().equals("rollback") && arguments == null;
+          if (type == Connection.class && (undoes || KEPT.contains(method.getName()))) {
+            return null;
+          }
+          try {
+            Object result = method.invoke(real, arguments);
+            Class<?> made = method.getReturnType();
+            return result != null && type == Connection.class && STATEMENTS.contains(made)
+                ? proxy(made, result)
+                : result;
+          } catch (InvocationTargetException e) {
+            if (failure == null && e.getCause() instanceof SQLException sql) {
+              failure = sql;
+            }
+            throw e.getCause();
+          }
+        });
+  }
+
+  /** What failed first, of which the library may tell the consequences only; null for nothing. */
+  SQLException failure() {
+    return failure;
   }
 
   @Override

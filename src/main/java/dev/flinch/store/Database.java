@@ -69,6 +69,9 @@ interface Database {
   /** Whether a transaction was undone because of others at the same time. */
   boolean isConflict(SQLException e);
 
+  /** Whether an error only says that an earlier one has ended the transaction. */
+  boolean isAftermath(SQLException e);
+
   /**
    * How long to try again after an error: zero unless the server is what is missing.
    *

@@ -53,6 +53,7 @@ record PostgresDatabase(
   private static final String READ_ONLY = "25006";
   private static final String AUTHORIZATION = "28";
   private static final String NO_DATABASE = "3D000";
+  private static final String ABORTED = "25P02";
   private static final String SERIALIZATION = "40001";
   private static final String DEADLOCK = "40P01";
   private static final String NO_PERMISSION = "42501";
@@ -80,8 +81,9 @@ record PostgresDatabase(
     PGProperty.TCP_KEEP_ALIVE.set(properties, true);
     PGProperty.REWRITE_BATCHED_INSERTS.set(properties, true);
     PGProperty.APPLICATION_NAME.set(properties, "flinch");
+    // Those of the URL come last, so that they count.
     String options = address.parameters().getOrDefault(PGProperty.OPTIONS.getName(), "");
-    PGProperty.OPTIONS.set(properties, (options + " " + settings()).strip());
+    PGProperty.OPTIONS.set(properties, (settings() + " " + options).strip());
     Connection connection = new Driver().connect(driverUrl(), properties);
     try {
       connection.setAutoCommit(false);
@@ -228,6 +230,11 @@ record PostgresDatabase(
   @Override
   public boolean isConflict(SQLException e) {
     return state(e).equals(SERIALIZATION) || state(e).equals(DEADLOCK);
+  }
+
+  @Override
+  public boolean isAftermath(SQLException e) {
+    return state(e).equals(ABORTED);
   }
 
   @Override

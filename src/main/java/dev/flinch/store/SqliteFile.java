@@ -213,6 +213,12 @@ record SqliteFile(Path path, Duration lockPatience, List<String> pragmas) implem
     return false;
   }
 
+  /** Transactions outlive their failures. */
+  @Override
+  public boolean isAftermath(SQLException e) {
+    return false;
+  }
+
   /** A file has no server; SQLite waits for locks by itself. */
   @Override
   public Duration patience(SQLException e, boolean answered) {

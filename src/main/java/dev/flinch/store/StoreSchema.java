@@ -96,9 +96,10 @@ record StoreSchema(String migrations, int version) {
   private void migrate(Database database, Connection connection) throws SQLException {
     boolean first = database.tables(connection).contains(FIRST_HISTORY);
     database.makeSchema(connection);
+    BorrowedConnection borrowed = new BorrowedConnection(connection);
     FluentConfiguration configuration =
         Flyway.configure(StoreSchema.class.getClassLoader())
-            .dataSource(new BorrowedConnection(connection))
+            .dataSource(borrowed)
             .locations(migrations)
             .failOnMissingLocations(true)
             .table(HISTORY)
@@ -110,7 +111,7 @@ record StoreSchema(String migrations, int version) {
     try {
       configuration.load().migrate();
     } catch (FlywayException e) {
-      throw unwrapped(database, e);
+      throw unwrapped(database, borrowed, e);
     }
     if (first) {
       try (Statement statement = connection.createStatement()) {
@@ -119,10 +120,11 @@ record StoreSchema(String migrations, int version) {
     }
   }
 
-  private static SQLException unwrapped(Database database, FlywayException e) {
+  private static SQLException unwrapped(
+      Database database, BorrowedConnection borrowed, FlywayException e) {
     for (Throwable cause = e; cause != null; cause = cause.getCause()) {
       if (cause instanceof SQLException sql) {
-        return sql;
+        return database.isAftermath(sql) && borrowed.failure() != null ? borrowed.failure() : sql;
       }
     }
     throw new RequestException(

@@ -4,7 +4,6 @@ import dev.flinch.base.RequestException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,10 +27,6 @@ final class Transactions implements AutoCloseable {
   /** Null where there is none. */
   private Connection connection;
 
-  /** Since when the server has not answered, by {@link System#nanoTime}, and that it was said. */
-  private long silentSince;
-
-  private boolean silent;
   private boolean closed;
 
   /** Reads, in a transaction. */
@@ -78,13 +73,15 @@ final class Transactions implements AutoCloseable {
 
   private synchronized <T> T atOnce(Beginning beginning, Writing<T> work) {
     boolean again = false;
-    long failed = 0;
+    long missed = 0;
+    // None before the second attempt: a server that was restarted meanwhile is back already.
     long pause = 0;
     while (true) {
+      long tried = System.nanoTime();
       try {
         T result = once(beginning, work, again);
-        sayBack();
         answered = true;
+        Outages.answered(database);
         return result;
       } catch (SQLException e) {
         if (database.isConflict(e)) {
@@ -95,10 +92,16 @@ final class Transactions implements AutoCloseable {
           throw database.explained(e);
         }
         disconnect();
-        long now = System.nanoTime();
-        failed = again ? failed : now;
+        missed = again ? missed : System.nanoTime();
         again = true;
-        await(e, patience, now - failed, pause);
+        Duration left = patience.minusNanos(System.nanoTime() - missed);
+        if (left.toMillis() <= 0) {
+          throw gone(e, patience);
+        }
+        if (pause > 0) {
+          Outages.missed(database, e, tried, missed, patience);
+          pause(Math.min(pause, left.toMillis()), e);
+        }
         pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * pause));
       }
     }
@@ -123,37 +126,20 @@ final class Transactions implements AutoCloseable {
     }
   }
 
-  /**
-   * Waits before the next attempt, which may be another thread's.
-   *
-   * @param waited nanoseconds since the first failure
-   * @param pause milliseconds; none before the first new attempt, since a server that has been
-   *     restarted meanwhile is back already
-   */
-  private void await(SQLException e, Duration patience, long waited, long pause) {
-    long left = patience.toMillis() - TimeUnit.NANOSECONDS.toMillis(waited);
-    if (left <= 0) {
-      throw answered
-          ? new RequestException(
-              "%s has not answered for %s (%s); everything that was done before is kept; run the same command again when it is back"
-                  .formatted(database.name(), seconds(patience.toMillis()), database.reason(e)),
-              e)
-          : database.explained(e);
+  private RequestException gone(SQLException e, Duration patience) {
+    if (!answered) {
+      return database.explained(e);
     }
-    if (pause == 0) {
-      return;
-    }
-    if (!silent) {
-      silent = true;
-      silentSince = System.nanoTime() - waited;
-      LOG.warn(
-          "{} doesn't answer ({}): waiting up to {} for it",
-          database.name(),
-          database.reason(e),
-          seconds(patience.toMillis()));
-    }
+    return new RequestException(
+        "%s has not answered for %s (%s); everything that was done before is kept; run the same command again when it is back"
+            .formatted(database.name(), Outages.seconds(patience), database.reason(e)),
+        e);
+  }
+
+  /** Waits, while other threads may try, and may close. */
+  private void pause(long millis, SQLException e) {
     try {
-      wait(Math.min(pause, left));
+      wait(millis);
     } catch (InterruptedException interruption) {
       Thread.currentThread().interrupt();
       throw new RequestException(
@@ -161,22 +147,6 @@ final class Transactions implements AutoCloseable {
               .formatted(database.name(), database.reason(e)),
           e);
     }
-  }
-
-  private void sayBack() {
-    if (silent) {
-      silent = false;
-      LOG.warn(
-          "{} answers again after {}",
-          database.name(),
-          seconds(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - silentSince)));
-    }
-  }
-
-  private static String seconds(long millis) {
-    return millis % 1000 == 0 || millis >= 10_000
-        ? millis / 1000 + " s"
-        : "%.1f s".formatted(millis / 1000.0);
   }
 
   /** Leaves a connection that is of no use any more. */
