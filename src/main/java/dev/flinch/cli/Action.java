@@ -48,8 +48,9 @@ abstract class Action<T> implements Callable<Integer> {
 
   @Override
   public final Integer call() throws Exception {
-    if (verbose) {
-      ((Logger) LoggerFactory.getLogger("dev.flinch")).setLevel(Level.DEBUG);
+    // Within Spark, it is Spark's own logging that decides.
+    if (verbose && LoggerFactory.getLogger("dev.flinch") instanceof Logger logger) {
+      logger.setLevel(Level.DEBUG);
     }
     OutputFile file = json == null ? null : new OutputFile("--json", json);
     T result;

@@ -81,6 +81,7 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Quantity.class, asked(Quantity::named))
         .registerConverter(Split.class, word(Split.class))
         .registerConverter(Kind.class, word(Kind.class))
+        .registerConverter(SweepCommand.Engine.class, word(SweepCommand.Engine.class))
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
         .setParameterExceptionHandler(Main::explain)

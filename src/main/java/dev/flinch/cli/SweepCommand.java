@@ -6,9 +6,12 @@ import dev.flinch.device.Device;
 import dev.flinch.experiment.Devices;
 import dev.flinch.experiment.Json;
 import dev.flinch.store.Counts;
+import dev.flinch.store.StoreLocation;
 import dev.flinch.sweep.DryRun;
+import dev.flinch.sweep.LocalEngine;
 import dev.flinch.sweep.Sweep;
 import dev.flinch.sweep.SweepConfiguration;
+import dev.flinch.sweep.SweepEngine;
 import dev.flinch.sweep.SweepFolder;
 import dev.flinch.sweep.SweepPlan;
 import java.io.PrintWriter;
@@ -34,7 +37,8 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  flinch sweep configs/figure-4-small.json --dry-run",
-      "  flinch sweep configs/figure-4-small.json --out runs/pairs"
+      "  flinch sweep configs/figure-4-small.json --out runs/pairs",
+      "  flinch sweep configs/figure-4.json --store jdbc:postgresql://db/flinch --engine spark"
     })
 final class SweepCommand extends Action<SweepCommand.Result> {
   @Parameters(paramLabel = "CONFIG", description = "The configuration of the sweep, a JSON file.")
@@ -56,6 +60,46 @@ final class SweepCommand extends Action<SweepCommand.Result> {
       paramLabel = "DIR",
       description = "The sweep's folder (runs/NAME, after the configuration).")
   private Path out;
+
+  @Option(
+      names = "--store",
+      paramLabel = "URL",
+      description = {
+        "Where results go (DIR/results.sqlite): jdbc:postgresql://HOST/DATABASE, which machines can",
+        "share. The password comes from PGPASSWORD or the password file."
+      })
+  private String store;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "local",
+      description = {
+        "What does the work (${DEFAULT-VALUE}): local, this machine; spark, an Apache Spark cluster."
+      })
+  private Engine engine;
+
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description = "Spark's master, such as spark://HOST:7077, yarn or local[4].")
+  private String master;
+
+  @Option(
+      names = "--conf",
+      paramLabel = "KEY=VALUE",
+      description =
+          "A setting of Spark, such as spark.task.resource.gpu.amount=1; may be repeated.")
+  private List<String> sparkSettings = List.of();
+
+  @Option(
+      names = "--patience",
+      paramLabel = "SECONDS",
+      defaultValue = "120",
+      description = {
+        "How long to wait for a PostgreSQL server that has stopped answering (${DEFAULT-VALUE})."
+      })
+  private long patience;
 
   @Option(
       names = "--retry-failed",
@@ -90,15 +134,34 @@ final class SweepCommand extends Action<SweepCommand.Result> {
 
   @Mixin private DataDirectory data;
 
+  /** What carries out sweeps. */
+  enum Engine {
+    LOCAL,
+    SPARK
+  }
+
   /** What is printed, and what is written as JSON. */
   record Result(String text, Object json) {}
 
   @Override
   Result work(Progress progress) {
-    if (lease < 1) {
-      throw new RequestException("--lease: expected at least 1 second, found " + lease);
+    requireSeconds("--lease", lease);
+    requireSeconds("--patience", patience);
+    if (engine == Engine.LOCAL && (master != null || !sparkSettings.isEmpty())) {
+      throw new RequestException("--master and --conf go with --engine spark");
     }
     SweepConfiguration sweep = SweepConfiguration.load(configuration, overrides);
+    return onThisMachine(sweep, progress);
+  }
+
+  private static void requireSeconds(String option, long seconds) {
+    if (seconds < 1) {
+      throw new RequestException(
+          "%s: expected at least 1 second, found %d".formatted(option, seconds));
+    }
+  }
+
+  private Result onThisMachine(SweepConfiguration sweep, Progress progress) {
     List<Device> devices = new ArrayList<>();
     try {
       for (Devices.Choice choice : Devices.chooseAll(device)) {
@@ -106,23 +169,30 @@ final class SweepCommand extends Action<SweepCommand.Result> {
         err().println("Device: " + choice.description());
         err().flush();
       }
-      SweepPlan plan = SweepPlan.of(sweep, Sweep.workshop(devices.get(0), devices.size()));
-      if (dryRun) {
-        DryRun run = DryRun.of(plan);
-        return new Result(run.text(), run);
-      }
-      Sweep.Outcome outcome =
-          Sweep.run(
-              plan,
-              new SweepFolder(out == null ? defaultFolder() : out),
-              data.path(),
-              devices,
-              new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
-              progress);
-      return new Result(text(outcome), outcome);
+      return carryOut(sweep, new LocalEngine(devices), progress);
     } finally {
       devices.forEach(Device::close);
     }
+  }
+
+  private Result carryOut(SweepConfiguration sweep, SweepEngine engine, Progress progress) {
+    SweepPlan plan = SweepPlan.of(sweep, engine.workshop());
+    if (dryRun) {
+      DryRun run = DryRun.of(plan);
+      return new Result(run.text(), run);
+    }
+    SweepFolder folder = new SweepFolder(out == null ? defaultFolder() : out);
+    StoreLocation location = store == null ? folder.store() : StoreLocation.of(store);
+    Sweep.Outcome outcome =
+        Sweep.run(
+            plan,
+            folder,
+            location.withPatience(Duration.ofSeconds(patience)),
+            data.path(),
+            engine,
+            new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
+            progress);
+    return new Result(text(outcome), outcome);
   }
 
   /** Unlike a run's, so that the same command goes on with it. */

@@ -21,11 +21,11 @@ import org.slf4j.LoggerFactory;
  * while the work goes on, so that another process takes the stack over only if this one dies; whose
  * lease is lost all the same writes nothing.
  */
-final class ClaimedStack {
+public final class ClaimedStack {
   private static final Logger LOG = LoggerFactory.getLogger(ClaimedStack.class);
 
   /** How it ended. */
-  enum Ending {
+  public enum Ending {
     /** Its rows are in the store. */
     DONE,
     /** The device had no room for it; its parts are in the store, for anyone to claim. */
@@ -51,20 +51,28 @@ final class ClaimedStack {
   private final StackWorker worker;
   private final ResultStore store;
   private final Claim claim;
+  private final StackRequest request;
   private final Duration lease;
   private final BooleanSupplier stopped;
 
   /**
    * @param worker carries it out
    * @param store where it was claimed
+   * @param request the claim's networks
    * @param lease how long it stays claimed without being renewed
    * @param stopped whether the work is to end, with the stack free for others
    */
-  ClaimedStack(
-      StackWorker worker, ResultStore store, Claim claim, Duration lease, BooleanSupplier stopped) {
+  public ClaimedStack(
+      StackWorker worker,
+      ResultStore store,
+      Claim claim,
+      StackRequest request,
+      Duration lease,
+      BooleanSupplier stopped) {
     this.worker = worker;
     this.store = store;
     this.claim = claim;
+    this.request = request;
     this.lease = lease;
     this.stopped = stopped;
   }
@@ -75,13 +83,13 @@ final class ClaimedStack {
    * @throws DeviceLostException if the device no longer answers; the stack is free for others then
    * @throws RequestException if the store or a checkpoint cannot be written; likewise
    */
-  Ending complete(Progress progress) {
+  public Ending complete(Progress progress) {
     AtomicBoolean lost = new AtomicBoolean();
     Heartbeat heartbeat = new Heartbeat(lost);
     try {
       List<NetworkRow> rows;
       try {
-        rows = worker.work(claim.identities(), watched(progress, lost));
+        rows = worker.work(request, watched(progress, lost));
       } finally {
         heartbeat.close();
       }
@@ -156,7 +164,9 @@ final class ClaimedStack {
   }
 
   private Ending fail(String error) {
-    return finish(worker.failed(claim.identities(), error), Ending.FAILED);
+    return finish(
+        request.networks().stream().map(network -> NetworkRows.failed(network, error)).toList(),
+        Ending.FAILED);
   }
 
   /** Renews the lease from a thread of its own, every third of its length. */
