@@ -148,6 +148,9 @@ public final class Main implements Callable<Integer> {
   }
 
   private static int report(Exception failure, CommandLine command, ParseResult parsed) {
+    if (failure instanceof ExitException exit) {
+      return exit.code();
+    }
     if (command.getCommand() instanceof Action<?> action && action.isVerbose()) {
       failure.printStackTrace(command.getErr());
     } else {

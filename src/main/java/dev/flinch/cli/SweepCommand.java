@@ -14,12 +14,15 @@ import dev.flinch.sweep.SweepConfiguration;
 import dev.flinch.sweep.SweepEngine;
 import dev.flinch.sweep.SweepFolder;
 import dev.flinch.sweep.SweepPlan;
+import dev.flinch.sweep.spark.SparkEngine;
+import dev.flinch.sweep.spark.SparkSubmission;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -90,7 +93,7 @@ final class SweepCommand extends Action<SweepCommand.Result> {
       paramLabel = "KEY=VALUE",
       description =
           "A setting of Spark, such as spark.task.resource.gpu.amount=1; may be repeated.")
-  private List<String> sparkSettings = List.of();
+  private Map<String, String> sparkSettings = Map.of();
 
   @Option(
       names = "--patience",
@@ -151,7 +154,7 @@ final class SweepCommand extends Action<SweepCommand.Result> {
       throw new RequestException("--master and --conf go with --engine spark");
     }
     SweepConfiguration sweep = SweepConfiguration.load(configuration, overrides);
-    return onThisMachine(sweep, progress);
+    return engine == Engine.SPARK ? onSpark(sweep, progress) : onThisMachine(sweep, progress);
   }
 
   private static void requireSeconds(String option, long seconds) {
@@ -175,19 +178,39 @@ final class SweepCommand extends Action<SweepCommand.Result> {
     }
   }
 
+  private Result onSpark(SweepConfiguration sweep, Progress progress) {
+    if (SparkSubmission.isNeeded()) {
+      return submit();
+    }
+    try (SparkEngine spark = SparkEngine.start(device)) {
+      if (!dryRun) {
+        spark.requireReachable(store());
+      }
+      return carryOut(sweep, spark, progress);
+    }
+  }
+
+  /** Has Spark start this command once more, which then does the work and prints the result. */
+  private Result submit() {
+    if (!dryRun) {
+      store();
+    }
+    SparkSubmission submission =
+        new SparkSubmission(master, sparkSettings, "flinch sweep " + configuration.getFileName());
+    throw new ExitException(submission.run(arguments()));
+  }
+
   private Result carryOut(SweepConfiguration sweep, SweepEngine engine, Progress progress) {
     SweepPlan plan = SweepPlan.of(sweep, engine.workshop());
     if (dryRun) {
       DryRun run = DryRun.of(plan);
       return new Result(run.text(), run);
     }
-    SweepFolder folder = new SweepFolder(out == null ? defaultFolder() : out);
-    StoreLocation location = store == null ? folder.store() : StoreLocation.of(store);
     Sweep.Outcome outcome =
         Sweep.run(
             plan,
-            folder,
-            location.withPatience(Duration.ofSeconds(patience)),
+            folder(),
+            store(),
             data.path(),
             engine,
             new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
@@ -195,9 +218,15 @@ final class SweepCommand extends Action<SweepCommand.Result> {
     return new Result(text(outcome), outcome);
   }
 
-  /** Unlike a run's, so that the same command goes on with it. */
-  private Path defaultFolder() {
-    return Path.of("runs", configuration.getFileName().toString().replaceFirst("(?i)\\.json$", ""));
+  /** Unlike a run's, the same for the same command, which goes on with it. */
+  private SweepFolder folder() {
+    String name = configuration.getFileName().toString().replaceFirst("(?i)\\.json$", "");
+    return new SweepFolder(out == null ? Path.of("runs", name) : out);
+  }
+
+  private StoreLocation store() {
+    StoreLocation location = store == null ? folder().store() : StoreLocation.of(store);
+    return location.withPatience(Duration.ofSeconds(patience));
   }
 
   private static String text(Sweep.Outcome outcome) {

@@ -100,7 +100,9 @@ public final class ClaimedStack {
       store.release(claim);
       return Ending.STOPPED;
     } catch (OutOfDeviceMemoryException e) {
-      return split(e);
+      return split(e.getMessage());
+    } catch (OutOfMemoryError e) {
+      return split("the JVM is out of memory: " + e.getMessage());
     } catch (DeviceLostException | RequestException e) {
       throw releasing(e);
     } catch (RuntimeException e) {
@@ -147,14 +149,13 @@ public final class ClaimedStack {
     return Ending.LOST;
   }
 
-  private Ending split(OutOfDeviceMemoryException reason) {
+  private Ending split(String reason) {
     List<String> identities = claim.identities();
     int size = identities.size();
     if (size == 1) {
-      return fail("doesn't fit into the device's memory by itself: " + reason.getMessage());
+      return fail("doesn't fit into the device's memory by itself: " + reason);
     }
-    LOG.info(
-        "{}: {} networks at once don't fit, going on with {}", reason.getMessage(), size, size / 2);
+    LOG.info("{}: {} networks at once don't fit, going on with {}", reason, size, size / 2);
     double each = store.cost(claim) / size;
     List<PlannedStack> parts =
         Stream.of(identities.subList(0, size / 2), identities.subList(size / 2, size))
@@ -164,9 +165,7 @@ public final class ClaimedStack {
   }
 
   private Ending fail(String error) {
-    return finish(
-        request.networks().stream().map(network -> NetworkRows.failed(network, error)).toList(),
-        Ending.FAILED);
+    return finish(request.failed(error), Ending.FAILED);
   }
 
   /** Renews the lease from a thread of its own, every third of its length. */

@@ -260,7 +260,7 @@ public record DryRun(
   }
 
   /** Such as {@code 3 h 20 min}. */
-  static String duration(double seconds) {
+  public static String duration(double seconds) {
     long minutes = Math.round(seconds / 60);
     if (seconds < 60) {
       return "%.2g s".formatted(seconds);

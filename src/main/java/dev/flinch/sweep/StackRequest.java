@@ -3,6 +3,7 @@ package dev.flinch.sweep;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Replica;
 import dev.flinch.experiment.Stack;
+import dev.flinch.store.NetworkRow;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -74,6 +75,11 @@ public record StackRequest(Configuration configuration, Stack stack) {
           "expected networks of %s, found %s".formatted(networks.keySet(), identities));
     }
     return of(identities.stream().map(networks::get).toList());
+  }
+
+  /** Rows that say why the networks could not be trained or measured. */
+  public List<NetworkRow> failed(String error) {
+    return networks().stream().map(network -> NetworkRows.failed(network, error)).toList();
   }
 
   private static Configuration study(List<Configuration> networks) {

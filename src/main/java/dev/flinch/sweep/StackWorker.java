@@ -91,7 +91,7 @@ public final class StackWorker implements AutoCloseable {
     long started = System.nanoTime();
     try {
       return attempt(request, progress);
-    } catch (OutOfDeviceMemoryException e) {
+    } catch (OutOfDeviceMemoryException | OutOfMemoryError e) {
       if (loaded.size() < 2) {
         throw e;
       }

@@ -19,9 +19,14 @@ public final class Workers {
   private Workers() {}
 
   /** The worker of a device in this process. */
-  public static String name(Device device) {
+  static String name(Device device) {
+    return name(device.name());
+  }
+
+  /** A worker of this process, of which it may have several. */
+  public static String name(String which) {
     ProcessHandle self = ProcessHandle.current();
-    return String.join(" ", host(), String.valueOf(self.pid()), started(self), device.name());
+    return String.join(" ", host(), String.valueOf(self.pid()), started(self), which);
   }
 
   /** Whether a worker was of this machine and its process has ended. */
