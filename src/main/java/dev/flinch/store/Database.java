@@ -11,15 +11,22 @@ interface Database {
   /** What messages call it, and what its user may type again. */
   String name();
 
+  /** What tables are in, as users call it. */
+  String kind();
+
   /**
-   * Makes ready what the database is in.
+   * Looks at where the database is to be.
    *
-   * @param create whether it may be made where there is none
+   * @param create whether what it is in may be made
    * @throws RequestException if it can't be there
    */
   void prepare(boolean create);
 
-  /** A connection, on which a transaction is begun, and ended by {@link #commit}. */
+  /**
+   * A connection without a transaction.
+   *
+   * @param create whether to make the database where there is none, if that takes nothing else
+   */
   Connection connect(boolean create) throws SQLException;
 
   /** Begins a transaction that writes. */
@@ -33,7 +40,7 @@ interface Database {
   /** Undoes a transaction after a failure, which may have undone it already. */
   void rollBack(Connection connection, Throwable failure);
 
-  /** The time in milliseconds since 1970, by the one clock of all who share the database. */
+  /** Milliseconds since 1970 by the one clock of all who share the database. */
   long now(Connection connection) throws SQLException;
 
   /**
@@ -47,8 +54,14 @@ interface Database {
   /** Waits until no other transaction makes or changes tables, and keeps others waiting. */
   void lockTables(Connection connection) throws SQLException;
 
-  /** The names of all tables that a store could be in the way of. */
+  /** The names of all tables beside which a store's would be, in order. */
   List<String> tables(Connection connection) throws SQLException;
+
+  /** Makes what tables are in, if that is missing. */
+  void makeSchema(Connection connection) throws SQLException;
+
+  /** What tables are in; empty where nothing is between them and the database. */
+  List<String> schemas();
 
   /** Whether rows contradict each other, as in one identity planned twice. */
   boolean isContradiction(SQLException e);
@@ -56,14 +69,15 @@ interface Database {
   /** Whether a transaction was undone because of others at the same time. */
   boolean isConflict(SQLException e);
 
-  /** Whether the server doesn't answer, which it may again after a while. */
-  boolean isGone(SQLException e);
+  /**
+   * How long to try again after an error: zero unless the server is what is missing.
+   *
+   * @param answered whether it has answered before
+   */
+  Duration patience(SQLException e, boolean answered);
 
-  /** How long to wait for a server that is gone. */
-  Duration patience();
-
-  /** The same where nothing has answered yet. */
-  Duration firstPatience();
+  /** An error in a few words, without what to do. */
+  String reason(SQLException e);
 
   /** What an error means, and what to do. */
   RequestException explained(SQLException e);

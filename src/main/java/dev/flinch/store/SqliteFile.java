@@ -20,16 +20,21 @@ import org.sqlite.SQLiteOpenMode;
  * All that is particular to SQLite: how its files are opened, its transactions, and what its errors
  * mean. Writers of several processes wait for each other, and readers for nobody (write-ahead log).
  *
- * @param patience how long to wait for other processes
+ * @param lockPatience how long to wait for other processes
  * @param pragmas more of them, for every connection
  */
-record SqliteFile(Path path, Duration patience, List<String> pragmas) implements Database {
+record SqliteFile(Path path, Duration lockPatience, List<String> pragmas) implements Database {
   /** Of everything that takes a lock; a million networks are planned in less. */
   static final Duration PATIENCE = Duration.ofMinutes(1);
 
   @Override
   public String name() {
     return path.toString();
+  }
+
+  @Override
+  public String kind() {
+    return "file";
   }
 
   @Override
@@ -58,7 +63,7 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) implements
   @Override
   public Connection connect(boolean create) throws SQLException {
     SQLiteConfig config = new SQLiteConfig();
-    config.setBusyTimeout(Math.toIntExact(patience.toMillis()));
+    config.setBusyTimeout(Math.toIntExact(lockPatience.toMillis()));
     if (!create) {
       config.resetOpenMode(SQLiteOpenMode.CREATE);
     }
@@ -91,7 +96,7 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) implements
 
   /** Of two processes that switch a new file at once, SQLite refuses one without waiting. */
   private void enterWriteAheadLog(Statement statement) throws SQLException {
-    long end = System.nanoTime() + patience.toNanos();
+    long end = System.nanoTime() + lockPatience.toNanos();
     while (true) {
       try (ResultSet mode = statement.executeQuery("PRAGMA journal_mode = WAL")) {
         if (!mode.getString(1).equalsIgnoreCase("wal")) {
@@ -173,11 +178,22 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) implements
   }
 
   @Override
+  public void makeSchema(Connection connection) {
+    // Tables are in the file itself.
+  }
+
+  @Override
+  public List<String> schemas() {
+    return List.of();
+  }
+
+  @Override
   public List<String> tables(Connection connection) throws SQLException {
     List<String> names = new ArrayList<>();
     try (Statement statement = connection.createStatement();
         ResultSet found =
-            statement.executeQuery("SELECT name FROM sqlite_master WHERE type = 'table'")) {
+            statement.executeQuery(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")) {
       while (found.next()) {
         names.add(found.getString(1));
       }
@@ -197,15 +213,15 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) implements
     return false;
   }
 
-  /** A file has no server. */
+  /** A file has no server; SQLite waits for locks by itself. */
   @Override
-  public boolean isGone(SQLException e) {
-    return false;
+  public Duration patience(SQLException e, boolean answered) {
+    return Duration.ZERO;
   }
 
   @Override
-  public Duration firstPatience() {
-    return patience;
+  public String reason(SQLException e) {
+    return e.getMessage();
   }
 
   @Override
@@ -218,7 +234,7 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) implements
               "no room on the disk; make room, and run the same command again: everything that was done before is kept";
           case SQLITE_BUSY, SQLITE_LOCKED ->
               "locked by another process for longer than %d s; end whatever holds it, and run the same command again"
-                  .formatted(patience.toSeconds());
+                  .formatted(lockPatience.toSeconds());
           case SQLITE_CORRUPT ->
               "damaged (%s); go on with a copy of it, or save what sqlite3 FILE .recover finds"
                   .formatted(e.getMessage());

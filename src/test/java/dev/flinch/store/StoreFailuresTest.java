@@ -77,7 +77,7 @@ class StoreFailuresTest {
   @Test
   void laterVersionsAreLeftAlone() throws SQLException, IOException {
     ResultStore.open(file()).close();
-    change("UPDATE schema_version SET version = 99");
+    change("UPDATE flinch_schema_history SET version = '99'");
     byte[] before = Files.readAllBytes(file());
     refuses(() -> ResultStore.open(file()), file().toString(), "found 99", "a later one");
     refuses(() -> ResultStore.openExisting(file()), "found 99");
@@ -95,39 +95,6 @@ class StoreFailuresTest {
       }
     }
     return differences;
-  }
-
-  @Test
-  void earlierVersionsAreBroughtUp() throws SQLException {
-    change("CREATE TABLE schema_version (version INTEGER NOT NULL)");
-    refuses(() -> ResultStore.open(file()), "damaged");
-    List<List<String>> steps =
-        List.of(
-            List.of("CREATE TABLE thing (a TEXT)"),
-            List.of("ALTER TABLE thing ADD COLUMN b TEXT", "INSERT INTO thing VALUES ('x', 'y')"));
-    change("INSERT INTO schema_version VALUES (1)", "CREATE TABLE thing (a TEXT)");
-    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file())) {
-      StoreSchema schema = new StoreSchema(steps);
-      schema.migrate(connection, List.of("schema_version", "thing"), file().toString());
-      schema.migrate(connection, List.of("schema_version", "thing"), file().toString());
-      try (Statement statement = connection.createStatement()) {
-        assertEquals("y", statement.executeQuery("SELECT b FROM thing").getString(1));
-        assertEquals(2, statement.executeQuery("SELECT version FROM schema_version").getInt(1));
-      }
-    }
-  }
-
-  /** Whoever changes {@link Column} needs a migration, and then this list of version 1 too. */
-  @Test
-  void columnsAreThoseOfTheSchemaVersion() {
-    assertEquals(1, StoreSchema.CURRENT.version());
-    assertEquals(
-        "identity setting status error dataset train_images crop depth width activation biases"
-            + " init_scale optimizer learning_rate batch_size labels augmentation seed parameters"
-            + " steps outcome train_accuracy test_accuracy train_loss test_loss gap jacobian_norm"
-            + " jacobian_norm_error logit_jacobian_norm transitions transitions_per_layer seconds"
-            + " device version configuration",
-        String.join(" ", Arrays.stream(Column.values()).map(Column::sqlName).toList()));
   }
 
   @Test

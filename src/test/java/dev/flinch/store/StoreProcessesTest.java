@@ -35,8 +35,18 @@ class StoreProcessesTest {
     }
   }
 
-  private Path file() {
-    return folder.resolve("results.sqlite");
+  /** The same during a test. */
+  StoreLocation location() {
+    return StoreLocation.file(folder.resolve("results.sqlite"));
+  }
+
+  /** That the database finds itself in order. */
+  void assertUndamaged() throws SQLException {
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + location().url());
+        Statement statement = connection.createStatement();
+        ResultSet found = statement.executeQuery("PRAGMA integrity_check")) {
+      assertEquals("ok", found.getString(1));
+    }
   }
 
   private Process start(String... arguments) throws IOException {
@@ -50,7 +60,7 @@ class StoreProcessesTest {
                 System.getProperty("java.class.path"),
                 StoreProcess.class.getName(),
                 arguments[0],
-                file().toString()));
+                location().url()));
     command.addAll(List.of(arguments).subList(1, arguments.length));
     Process process =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
@@ -74,7 +84,7 @@ class StoreProcessesTest {
   }
 
   private void begin(int stacks, int networks) {
-    try (ResultStore store = ResultStore.open(file())) {
+    try (ResultStore store = ResultStore.open(location())) {
       assertTrue(store.begin(Sweeps.HEADER, Sweeps.stacks(stacks, networks), List.of()));
     }
   }
@@ -88,7 +98,7 @@ class StoreProcessesTest {
     }
     assertEquals(1, said.stream().filter("true"::equals).count(), said.toString());
     assertEquals(2, said.stream().filter("false"::equals).count(), said.toString());
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    try (ResultStore store = ResultStore.openExisting(location())) {
       assertEquals(
           List.of("a", "b", "c").get(said.indexOf("true")), store.header().orElseThrow().title());
       assertEquals(new Counts(1000, 0, 0, 0, 50, 0, 0, 0), store.counts());
@@ -130,7 +140,7 @@ class StoreProcessesTest {
       worker.toHandle().destroyForcibly();
       output.lines().forEach(line -> assertTrue(finished.add(line), line));
       // The last finish may have been told to nobody.
-      try (ResultStore store = ResultStore.openExisting(file())) {
+      try (ResultStore store = ResultStore.openExisting(location())) {
         long done = store.counts().doneStacks();
         assertTrue(done - finished.size() >= 0, done + " of " + finished.size());
         assertEquals(5 * done, store.rows().size());
@@ -145,14 +155,10 @@ class StoreProcessesTest {
     assertSound(new Counts(0, 2000, 0, 0, 0, 0, 400, 0));
   }
 
-  /** SQLite finds no damage, and every network is there once. */
+  /** The database is in order, and every network is there once. */
   private void assertSound(Counts expected) throws SQLException {
-    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file());
-        Statement statement = connection.createStatement();
-        ResultSet found = statement.executeQuery("PRAGMA integrity_check")) {
-      assertEquals("ok", found.getString(1));
-    }
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    assertUndamaged();
+    try (ResultStore store = ResultStore.openExisting(location())) {
       List<NetworkRow> rows = store.rows();
       assertEquals(
           rows.size(), rows.stream().map(row -> row.text(Column.IDENTITY)).distinct().count());
