@@ -3,7 +3,9 @@ package dev.flinch.sweep.spark;
 import dev.flinch.base.RequestException;
 import java.io.File;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -70,14 +72,11 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
       Path temporary = Files.createTempDirectory("flinch-spark");
       try {
         Path program = program(temporary);
-        List<String> command = new ArrayList<>();
-        command.add(script.toString());
-        command.addAll(options(libraries(System.getProperty("java.class.path"), program)));
-        command.add(program.toString());
-        command.addAll(arguments);
-        ProcessBuilder driver = new ProcessBuilder(command).inheritIO();
-        driver.environment().put("JAVA_HOME", System.getProperty("java.home"));
-        return await(driver.start());
+        List<String> submitted = new ArrayList<>();
+        submitted.addAll(options(libraries(System.getProperty("java.class.path"), program)));
+        submitted.add(program.toString());
+        submitted.addAll(arguments);
+        return await(inSpark(command(script, submitted)).inheritIO().start());
       } finally {
         delete(temporary);
       }
@@ -87,6 +86,40 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
               .formatted(script, RequestException.reason(e), REMEDY),
           e);
     }
+  }
+
+  private static List<String> command(Path script, List<String> submitted) throws IOException {
+    List<String> command = new ArrayList<>();
+    if (Files.exists(script)) {
+      command.add(script.toString());
+      command.addAll(submitted);
+      return command;
+    }
+    // Jars alone, as Maven has them: this is what the script itself asks for the driver's command.
+    Path jars = script.resolveSibling("../jars/*").normalize();
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-cp",
+            jars.toString(),
+            "org.apache.spark.launcher.Main",
+            "org.apache.spark.deploy.SparkSubmit"));
+    command.addAll(submitted);
+    Process launcher = inSpark(command).redirectError(Redirect.INHERIT).start();
+    String found = new String(launcher.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    int first = found.indexOf("\0\n");
+    if (first < 0) {
+      throw new IOException("its launcher gives no command");
+    }
+    return List.of(found.substring(first + 2).split("\0"));
+  }
+
+  /** A process that has the environment which Spark's scripts make. */
+  private static ProcessBuilder inSpark(List<String> command) {
+    ProcessBuilder process = new ProcessBuilder(command);
+    process.environment().put("JAVA_HOME", System.getProperty("java.home"));
+    process.environment().putIfAbsent("SPARK_SCALA_VERSION", "2.13");
+    return process;
   }
 
   private static int await(Process driver) {
@@ -124,9 +157,9 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
     String home = environment.getOrDefault("SPARK_HOME", "");
     if (!home.isEmpty()) {
       Path script = Path.of(home, "bin", "spark-submit");
-      if (!Files.isExecutable(script)) {
+      if (!Files.isExecutable(script) && !Files.isDirectory(Path.of(home, "jars"))) {
         throw new RequestException(
-            "SPARK_HOME is %s: expected bin/spark-submit there, found none; %s"
+            "SPARK_HOME is %s: expected bin/spark-submit or jars there, found neither; %s"
                 .formatted(home, REMEDY));
       }
       return script;
