@@ -55,8 +55,8 @@ public final class SweepProgress implements Progress, AutoCloseable {
   private synchronized void refresh() {
     refreshed = System.nanoTime();
     Counts now = store.counts();
-    shown.report(title, now.finished(), now.networks());
     shown.detail(detail(now));
+    shown.report(title, now.finished(), now.networks());
     pause = Math.max(REFRESH.toNanos(), SHARE * (System.nanoTime() - refreshed));
   }
 
