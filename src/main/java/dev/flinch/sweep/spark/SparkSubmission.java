@@ -48,7 +48,7 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
   /** Of which Spark has its own: there must be one only. */
   private static final Pattern NOT_SENT =
       Pattern.compile(
-          "(logback-.*|slf4j-api-.*|jcl-over-slf4j-.*|spark-.*_2\\.13-.*|scala-library-.*)\\.jar");
+          "(slf4j-api-.*|jcl-over-slf4j-.*|spark-.*_2\\.13-.*|scala-library-.*)\\.jar");
 
   public SparkSubmission {
     conf = Map.copyOf(conf);
