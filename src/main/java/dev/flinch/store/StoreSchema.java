@@ -102,6 +102,7 @@ record StoreSchema(String migrations, int version) {
             .dataSource(borrowed)
             .locations(migrations)
             .failOnMissingLocations(true)
+            .loggers("slf4j")
             .table(HISTORY)
             .schemas(database.schemas().toArray(String[]::new))
             .createSchemas(false)

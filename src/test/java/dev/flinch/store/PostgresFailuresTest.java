@@ -285,7 +285,9 @@ class PostgresFailuresTest {
       }
     }
     String all = shown + printed.toString(StandardCharsets.UTF_8);
-    assertTrue(logged.list.size() > 10 && driver.size() > 10, "nothing was listened to");
+    assertTrue(
+        logged.list.size() > 0 && driver.size() > 100,
+        "heard %d and %d lines".formatted(logged.list.size(), driver.size()));
     assertFalse(all.contains(SERVER.password()));
     assertFalse(all.contains(WRONG));
   }

@@ -47,8 +47,7 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
 
   /** Of which Spark has its own: there must be one only. */
   private static final Pattern NOT_SENT =
-      Pattern.compile(
-          "(slf4j-api-.*|jcl-over-slf4j-.*|spark-.*_2\\.13-.*|scala-library-.*)\\.jar");
+      Pattern.compile("(slf4j-api-.*|jcl-over-slf4j-.*|spark-.*_2\\.13-.*|scala-library-.*)\\.jar");
 
   public SparkSubmission {
     conf = Map.copyOf(conf);
