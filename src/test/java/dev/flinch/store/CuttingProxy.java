@@ -32,6 +32,7 @@ final class CuttingProxy implements AutoCloseable {
   private final List<Socket> sockets = new CopyOnWriteArrayList<>();
   private volatile Cut cut = Cut.NEVER;
   private volatile int cuts;
+  private volatile boolean held;
   private final AtomicInteger spared = new AtomicInteger();
 
   CuttingProxy(int server) throws IOException {
@@ -53,6 +54,11 @@ final class CuttingProxy implements AutoCloseable {
   void arm(Cut when, int commits) {
     spared.set(commits);
     cut = when;
+  }
+
+  /** Holds back what clients say, or no longer. */
+  void hold(boolean held) {
+    this.held = held;
   }
 
   /** How often it has cut. */
@@ -100,6 +106,9 @@ final class CuttingProxy implements AutoCloseable {
       byte[] buffer = new byte[1 << 16];
       int count;
       while ((count = in.read(buffer)) > 0) {
+        while (held) {
+          pause();
+        }
         boolean commits =
             new String(buffer, 0, count, StandardCharsets.ISO_8859_1).contains(COMMIT);
         Cut now = commits && cut != Cut.NEVER && spared.getAndDecrement() <= 0 ? cut : Cut.NEVER;
@@ -115,14 +124,18 @@ final class CuttingProxy implements AutoCloseable {
           out.flush();
           // The end of what the server says comes once it has done all.
           behind.shutdownOutput();
-          try {
-            Thread.sleep(50);
-          } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-          }
+          pause();
         }
         return;
       }
+    }
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(50);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

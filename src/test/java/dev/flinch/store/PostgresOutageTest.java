@@ -250,4 +250,23 @@ class PostgresOutageTest {
       server.startAgain();
     }
   }
+
+  /** As behind a cable that was pulled: nothing says that nobody is there. */
+  @Test
+  void aServerThatSaysNothingIsNotWaitedForForEver() throws Exception {
+    StoreLocation location = begun(1, 1).withPatience(Duration.ofSeconds(1));
+    try (CuttingProxy network = new CuttingProxy(server.port());
+        ResultStore store =
+            ResultStore.open(
+                StoreLocation.of(location.url().replace(":" + server.port(), ":" + network.port()))
+                    .withPatience(Duration.ofSeconds(1)))) {
+      network.hold(true);
+      long start = System.nanoTime();
+      RequestException e = assertThrows(RequestException.class, store::counts);
+      assertTrue(System.nanoTime() - start < 10_000_000_000L);
+      assertTrue(e.getMessage().contains("has not answered for 1 s (no answer in time)"));
+      network.hold(false);
+      assertEquals(1, store.counts().networks());
+    }
+  }
 }
