@@ -14,6 +14,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
@@ -132,11 +133,7 @@ public final class SparkEngine implements SweepEngine, AutoCloseable {
 
   @Override
   public Workshop workshop() {
-    SlotProbe.Found found =
-        spark.parallelize(List.of(new SlotProbe(device, opener)), 1).map(SlotProbe::run).first();
-    if (found.refusal() != null) {
-      throw new RequestException(found.refusal());
-    }
+    SlotProbe.Found found = probe();
     int slots = settledSlots();
     int executors = Math.max(1, executorHosts().size());
     int hosts = Math.max(1, (int) executorHosts().stream().distinct().count());
@@ -146,6 +143,30 @@ public final class SparkEngine implements SweepEngine, AutoCloseable {
         Math.min(found.deviceBytes() / sharers, found.heapBytes() / ceil(slots, executors));
     double rate = found.capacity().productsPerSecond() / (card ? sharers : 1);
     return new Capacity(Math.max(1, bytes), rate, card).workshop(slots);
+  }
+
+  private SlotProbe.Found probe() {
+    spark.setJobDescription("what a worker can take on");
+    try {
+      SlotProbe.Found found =
+          spark
+              .parallelize(List.of(new SlotProbe(device, opener)), 1)
+              .map(SlotProbe::run)
+              .collectAsync()
+              .get()
+              .get(0);
+      if (found.refusal() != null) {
+        throw new RequestException(found.refusal());
+      }
+      return found;
+    } catch (ExecutionException e) {
+      JobFailure failure = new JobFailure(e, spark.sc().isStopped());
+      failure.throwOthers();
+      throw new RequestException("Spark: " + failure.reason(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   private static int ceil(int dividend, int divisor) {

@@ -187,7 +187,8 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
     return Files.isDirectory(classes) ? jar(classes, temporary.resolve("flinch.jar")) : classes;
   }
 
-  private static Path jar(Path classes, Path file) throws IOException {
+  /** Puts a folder of classes into a file. */
+  static Path jar(Path classes, Path file) throws IOException {
     try (JarOutputStream jar = new JarOutputStream(Files.newOutputStream(file));
         Stream<Path> files = Files.walk(classes)) {
       for (Path each : files.filter(Files::isRegularFile).sorted().toList()) {

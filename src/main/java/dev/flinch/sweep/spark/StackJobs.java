@@ -174,8 +174,9 @@ final class StackJobs implements AutoCloseable {
     try {
       report = job.get().get(0);
     } catch (ExecutionException | CancellationException e) {
-      requireAlive(e);
-      failed.put(stack, firstLine(e.getCause() == null ? e : e.getCause()));
+      JobFailure failure = new JobFailure(e, spark.sc().isStopped());
+      failure.throwOthers();
+      failed.put(stack, failure.reason());
       return;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -191,25 +192,6 @@ final class StackJobs implements AutoCloseable {
       }
       case DONE -> resting.remove(stack);
     }
-  }
-
-  /** Tells failures that are not the stack's own. */
-  private void requireAlive(Exception failure) {
-    if (spark.sc().isStopped()) {
-      throw new RequestException(
-          "Spark has ended the application: %s; what is done is kept, and the same command goes on with it"
-              .formatted(firstLine(failure.getCause() == null ? failure : failure.getCause())),
-          failure);
-    }
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      if (t instanceof DeviceLostException lost) {
-        throw lost;
-      }
-    }
-  }
-
-  private static String firstLine(Throwable failure) {
-    return String.valueOf(failure.getMessage()).lines().findFirst().orElse(failure.toString());
   }
 
   /** Writes why networks failed whose job did, once their worker's lease is over. */
