@@ -38,6 +38,7 @@ public final class PostgresServer implements AutoCloseable {
   private final int port;
   private final boolean durable;
   private EmbeddedPostgres process;
+  private boolean closed;
 
   /** The one that tests share, until the end of the JVM. */
   private static final class Shared {
@@ -67,6 +68,7 @@ public final class PostgresServer implements AutoCloseable {
     try (ServerSocket free = new ServerSocket(0)) {
       Path data = Files.createTempDirectory("flinch-postgres");
       PostgresServer server = new PostgresServer(data, free.getLocalPort(), durable);
+      Runtime.getRuntime().addShutdownHook(new Thread(server::close));
       free.close();
       server.startAgain();
       server.execute("CREATE ROLE %s LOGIN PASSWORD '%s'".formatted(USER, PASSWORD));
@@ -97,6 +99,7 @@ public final class PostgresServer implements AutoCloseable {
           EmbeddedPostgres.builder()
               .setDataDirectory(data)
               .setCleanDataDirectory(false)
+              .setRegisterShutdownHook(false)
               .setPort(port)
               .setDataDirectoryCustomizer(this::requirePassword)
               .setPGStartupWait(Duration.ofSeconds(30))
@@ -111,6 +114,9 @@ public final class PostgresServer implements AutoCloseable {
 
   /** Stops it as those who keep servers do: connections are cut, data is kept. */
   public void stop() {
+    if (process == null) {
+      return;
+    }
     try {
       process.close();
     } catch (IOException e) {
@@ -168,9 +174,13 @@ public final class PostgresServer implements AutoCloseable {
     }
   }
 
-  /** Stops it, and removes its data. */
+  /** Stops it, and removes its data, at the JVM's end at the latest. */
   @Override
-  public void close() {
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     try {
       stop();
       try (Stream<Path> files = Files.walk(data)) {

@@ -14,4 +14,9 @@ class PostgresStoreProcessesTest extends StoreProcessesTest {
   void assertUndamaged() {
     // Nothing to ask it.
   }
+
+  @Override
+  int kills() {
+    return 2;
+  }
 }

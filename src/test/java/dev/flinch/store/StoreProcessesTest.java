@@ -40,6 +40,11 @@ class StoreProcessesTest {
     return StoreLocation.file(folder.resolve("results.sqlite"));
   }
 
+  /** How many processes are killed in a row. */
+  int kills() {
+    return 6;
+  }
+
   /** That the database finds itself in order. */
   void assertUndamaged() throws SQLException {
     try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + location().url());
@@ -129,7 +134,7 @@ class StoreProcessesTest {
       throws IOException, InterruptedException, SQLException {
     begin(400, 5);
     Set<String> finished = new HashSet<>();
-    for (int kill = 0; kill < 6; kill++) {
+    for (int kill = 0; kill < kills(); kill++) {
       Process worker = start("work", "killed " + kill, "300");
       BufferedReader output = release(List.of(worker)).get(0);
       for (int i = 0; i < 7 + 5 * kill; i++) {
@@ -151,7 +156,7 @@ class StoreProcessesTest {
     Process last = start("work", "last", "300");
     release(List.of(last)).get(0).lines().forEach(line -> assertTrue(finished.add(line), line));
     assertTrue(last.waitFor(10, TimeUnit.SECONDS));
-    assertTrue(finished.size() >= 400 - 6, "told of " + finished.size());
+    assertTrue(finished.size() >= 400 - kills(), "told of " + finished.size());
     assertSound(new Counts(0, 2000, 0, 0, 0, 0, 400, 0));
   }
 
