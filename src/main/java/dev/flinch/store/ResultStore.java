@@ -315,7 +315,7 @@ public final class ResultStore implements AutoCloseable {
           int planned = networks.retryFailed(connection);
           // Stacks that are done have no planned networks but these.
           stacks.reopen(connection);
-          return unlessDone(before, planned);
+          return changed(before, again, planned);
         });
   }
 
@@ -328,12 +328,12 @@ public final class ResultStore implements AutoCloseable {
   public int abandon(Predicate<String> gone) {
     AtomicInteger before = new AtomicInteger();
     return transactions.write(
-        (connection, again) -> unlessDone(before, stacks.abandon(connection, gone)));
+        (connection, again) -> changed(before, again, stacks.abandon(connection, gone)));
   }
 
-  /** What an attempt changed, or the one before it, if that left nothing to do. */
-  private static int unlessDone(AtomicInteger before, int changed) {
-    return before.updateAndGet(earlier -> changed == 0 ? earlier : changed);
+  /** What an attempt changed; or the one before it, if that was done after all. */
+  private static int changed(AtomicInteger before, boolean again, int changed) {
+    return before.updateAndGet(earlier -> again && changed == 0 ? earlier : changed);
   }
 
   /** Stacks that are not done, the costliest first: open ones, and those with a worker. */

@@ -187,6 +187,27 @@ class PostgresConcurrencyTest {
     assertEquals(Set.of(), wrong);
   }
 
+  @Test
+  void readingIsAsOfOneMomentAndKeepsNobodyWaiting() {
+    begin(2, 1500);
+    try (ResultStore store = ResultStore.open(StoreLocation.of(url))) {
+      Claim first = store.claim(1, "a", LEASE).orElseThrow();
+      assertTrue(store.finish(first, Sweeps.done(first)));
+      List<NetworkRow> rows = new ArrayList<>();
+      store.forEachRow(
+          null,
+          row -> {
+            if (rows.isEmpty()) {
+              Claim second = store.claim(2, "a", LEASE).orElseThrow();
+              assertTrue(store.finish(second, Sweeps.done(second)));
+            }
+            rows.add(row);
+          });
+      assertEquals(Sweeps.done(first), rows);
+      assertEquals(3000, store.rows().size());
+    }
+  }
+
   /** Clocks of machines differ, so the server's is the one. */
   @Test
   void leasesAreMeasuredByTheServersClock() throws Exception {

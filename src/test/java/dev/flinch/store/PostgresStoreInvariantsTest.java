@@ -12,7 +12,7 @@ class PostgresStoreInvariantsTest extends StoreInvariantsTest {
   /** Each connects anew, which takes a server's time. */
   @Override
   int steps() {
-    return 40;
+    return 30;
   }
 
   @Override
