@@ -305,6 +305,14 @@ record PostgresDatabase(
     if (cause(e, UnknownHostException.class)) {
       return "there is no host %s; check its name".formatted(address.host());
     }
+    if (state.equals(REJECTED) && reason.contains("SSL")) {
+      return "the server doesn't encrypt, which sslmode asks for (%s); leave sslmode out, or ask who keeps the server"
+          .formatted(reason);
+    }
+    if (state.startsWith(AUTHORIZATION) && reason.endsWith("no encryption")) {
+      return "the server doesn't let user %s in without encryption (%s); add sslmode=require to the URL"
+          .formatted(login.user(), reason);
+    }
     if (state.startsWith(AUTHORIZATION) || state.equals(REJECTED)) {
       return "the server doesn't let user %s in (%s); name the user by ?user=NAME or PGUSER, and the password by PGPASSWORD or a line of the password file (PGPASSFILE or ~/.pgpass)"
           .formatted(login.user(), reason);

@@ -93,7 +93,14 @@ class PostgresFailuresTest {
 
   @Test
   void encryptionThatIsNotThereIsSaidSo() {
-    refuses(StoreLocation.of(SERVER.newUrl() + "&sslmode=require"), "SSL");
+    refuses(
+        StoreLocation.of(SERVER.newUrl() + "&sslmode=require"),
+        "doesn't encrypt",
+        "leave sslmode out");
+    refuses(
+        StoreLocation.of(SERVER.url(SERVER.newDatabase(), PostgresServer.ENCRYPTING_USER)),
+        "without encryption",
+        "add sslmode=require");
   }
 
   @Test

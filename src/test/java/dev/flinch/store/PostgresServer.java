@@ -31,6 +31,9 @@ public final class PostgresServer implements AutoCloseable {
   /** Who needs a password. */
   public static final String USER = "researcher";
 
+  /** Whom it lets in over encrypted connections alone, which it doesn't have. */
+  public static final String ENCRYPTING_USER = "careful";
+
   private static final String PASSWORD = "correct-horse-9f2c";
   private static final AtomicInteger DATABASES = new AtomicInteger();
 
@@ -82,7 +85,9 @@ public final class PostgresServer implements AutoCloseable {
   private void requirePassword(File folder) {
     Path rules = folder.toPath().resolve("pg_hba.conf");
     try {
-      String rule = "host all %s all scram-sha-256%n".formatted(USER);
+      String rule =
+          "host all %s all scram-sha-256%nhostnossl all %s all reject%n"
+              .formatted(USER, ENCRYPTING_USER);
       if (!Files.readString(rules).startsWith(rule)) {
         Files.writeString(rules, rule + Files.readString(rules));
       }
