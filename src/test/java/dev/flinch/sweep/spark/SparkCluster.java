@@ -180,7 +180,7 @@ final class SparkCluster implements AutoCloseable {
   }
 
   /** The class path of Flinch, without what its tests alone need. */
-  static List<Path> flinch() {
+  private static List<Path> flinch() {
     String path =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     return Stream.of(path.split(File.pathSeparator))
@@ -230,11 +230,29 @@ final class SparkCluster implements AutoCloseable {
   }
 
   /** What processes of Spark, and those that submit to it, find in their environment. */
-  static void environment(Map<String, String> environment) {
+  private static void environment(Map<String, String> environment) {
     environment.put("SPARK_HOME", HOME.toString());
     environment.put("SPARK_SCALA_VERSION", "2.13");
     environment.put("SPARK_LOCAL_IP", "127.0.0.1");
     environment.put("JAVA_HOME", System.getProperty("java.home"));
+  }
+
+  /** Starts the command as its launcher does; what it says goes to a file. */
+  static Node flinch(Path log, Map<String, String> environment, String... arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>(List.of(JAVA.toString()));
+    command.addAll(List.of(SparkSubmission.JVM_FLAGS.split(" ")));
+    command.add("-cp");
+    command.add(classPath());
+    command.add("dev.flinch.cli.Main");
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().putAll(environment);
+    return started(builder, "127.0.0.1", log);
+  }
+
+  private static String classPath() {
+    return flinch().stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator));
   }
 
   /** A program of these tests that is to run as a driver, with the arguments given. */
@@ -293,9 +311,7 @@ final class SparkCluster implements AutoCloseable {
   private static List<String> libraries() throws IOException {
     List<String> libraries = new ArrayList<>();
     libraries.add(jar("classes").toString());
-    String classPath =
-        flinch().stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator));
-    SparkSubmission.libraries(classPath, null).forEach(jar -> libraries.add(jar.toString()));
+    SparkSubmission.libraries(classPath(), null).forEach(jar -> libraries.add(jar.toString()));
     return libraries;
   }
 

@@ -22,7 +22,6 @@ import dev.flinch.sweep.SweepConfiguration;
 import dev.flinch.sweep.SweepFolder;
 import dev.flinch.sweep.SweepPlan;
 import dev.flinch.sweep.Workshop;
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -307,44 +306,25 @@ class SparkSweepTest {
   private StoreLocation twoLocalProcesses() throws Exception {
     String url = server.newUrl();
     Path folder = temporary.resolve("local");
-    List<Process> processes = new ArrayList<>();
+    List<SparkCluster.Node> processes = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       processes.add(
-          flinch(
-                  "sweep",
-                  configuration.toString(),
-                  "--out",
-                  folder.toString(),
-                  "--store",
-                  url,
-                  "--device",
-                  "cpu")
-              .redirectErrorStream(true)
-              .redirectOutput(temporary.resolve("local-%d.log".formatted(i)).toFile())
-              .start());
+          SparkCluster.flinch(
+              temporary.resolve("local-%d.log".formatted(i)),
+              Map.of(),
+              "sweep",
+              configuration.toString(),
+              "--out",
+              folder.toString(),
+              "--store",
+              url,
+              "--device",
+              "cpu"));
     }
-    for (int i = 0; i < 2; i++) {
-      String said = Files.readString(temporary.resolve("local-%d.log".formatted(i)));
-      assertEquals(0, processes.get(i).waitFor(), said);
+    for (SparkCluster.Node process : processes) {
+      assertEquals(0, process.process().waitFor(), process.text());
     }
     return StoreLocation.of(url);
-  }
-
-  /** The command as its launcher starts it. */
-  private static ProcessBuilder flinch(String... arguments) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(SparkSubmission.JVM_FLAGS.split(" ")));
-    command.add("-cp");
-    command.add(
-        SparkCluster.flinch().stream()
-            .map(Path::toString)
-            .collect(Collectors.joining(File.pathSeparator)));
-    command.add("dev.flinch.cli.Main");
-    command.addAll(List.of(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    SparkCluster.environment(builder.environment());
-    return builder;
   }
 
   private static void assertNoSecrets(Path folder) throws IOException {
@@ -357,6 +337,49 @@ class SparkSweepTest {
         }
       }
     }
+  }
+
+  @Test
+  void aClusterNeedsAStoreThatAllItsNodesReach() throws Exception {
+    SparkCluster.Node command =
+        SparkCluster.flinch(
+            temporary.resolve("flinch.log"),
+            Map.of(),
+            "sweep",
+            few.toString(),
+            "--out",
+            temporary.resolve("sweep").toString(),
+            "--engine",
+            "spark",
+            "--master",
+            cluster.url());
+    assertEquals(2, command.process().waitFor(), command.text());
+    assertTrue(command.text().contains("--store jdbc:postgresql:"), command.text());
+    assertFalse(Files.exists(temporary.resolve("sweep")));
+  }
+
+  @Test
+  void aStackThatTheHeapHasNoRoomForFailsAlone() throws Exception {
+    Run run = new Run();
+    run.configuration = written("\"width\": [4, 8]", "\"width\": 4, \"train\": [200, 300000]");
+    Files.writeString(
+        run.configuration,
+        Files.readString(run.configuration)
+            .replace("\"train\": 200, ", "")
+            .replace("\"depth\": [2, 3]", "\"depth\": 2")
+            .replace("\"epochs\": 4", "\"epochs\": 1")
+            .replace("\"labels\": [\"true\", \"random\"]", "\"labels\": \"true\""));
+    run.stackBytes = 1L << 30;
+    run.driver.with("spark.driver.memory", "3g").with("spark.executor.memory", "450m");
+    String said = run.complete();
+    for (NetworkRow row : rows(run.store())) {
+      boolean fits = row.number(Column.TRAIN_IMAGES) == 200;
+      assertEquals(fits ? "done" : "failed", row.text(Column.STATUS), said);
+      if (!fits) {
+        assertTrue(row.text(Column.ERROR).contains("memory"), row.text(Column.ERROR));
+      }
+    }
+    assertEquals(4, rows(run.store()).size());
   }
 
   @Test
