@@ -48,6 +48,9 @@ interface Database {
    */
   String skippingLocked();
 
+  /** The same, but waiting for rows that are locked. */
+  String awaitingLocked();
+
   /** Waits until no other transaction numbers new stacks, and keeps others waiting. */
   void lockNumbers(Connection connection) throws SQLException;
 

@@ -160,6 +160,11 @@ record PostgresDatabase(
   }
 
   @Override
+  public String awaitingLocked() {
+    return " FOR UPDATE";
+  }
+
+  @Override
   public void lockNumbers(Connection connection) throws SQLException {
     lock(connection, "numbers");
   }

@@ -168,6 +168,11 @@ record SqliteFile(Path path, Duration lockPatience, List<String> pragmas) implem
   }
 
   @Override
+  public String awaitingLocked() {
+    return "";
+  }
+
+  @Override
   public void lockNumbers(Connection connection) {
     // One transaction writes at a time.
   }

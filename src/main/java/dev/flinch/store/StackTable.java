@@ -42,12 +42,15 @@ final class StackTable {
         : first(connection, expiredFirst ? open : expired, database.skippingLocked());
   }
 
-  /** A stack if it is open or its lease has expired; nobody else gets it. */
+  /**
+   * A stack if it is open or its lease has expired; nobody else gets it. Whoever has it locked is
+   * waited for: a transaction that is being undone holds it for a moment.
+   */
   Optional<Candidate> claimable(Connection connection, long stack, long now) throws SQLException {
     return first(
         connection,
         "id = %d AND (state = 'open' OR %s%d)".formatted(stack, EXPIRED, now),
-        database.skippingLocked());
+        database.awaitingLocked());
   }
 
   private static Optional<Candidate> first(Connection connection, String condition, String lock)

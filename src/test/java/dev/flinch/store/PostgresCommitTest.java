@@ -90,11 +90,12 @@ class PostgresCommitTest {
     network.arm(cut);
     Claim claim = claim();
     assertCut();
-    assertEquals(3, claim.stack());
+    // A server that has not noticed yet holds the costliest for a moment, so it may be the next.
+    assertTrue(claim.stack() == 3 || claim.stack() == 2 && cut == Cut.BEFORE_COMMIT);
     assertEquals(1, claim.attempt());
     assertEquals(1, store.counts().runningStacks());
     network.arm(cut);
-    assertEquals(2, store.claim(2, "a", LEASE).orElseThrow().stack());
+    assertEquals(1, store.claim(1, "a", LEASE).orElseThrow().stack());
     assertEquals(2, network.cuts());
     assertTrue(store.finish(claim, Sweeps.done(claim)));
   }
