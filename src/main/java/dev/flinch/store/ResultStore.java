@@ -63,7 +63,7 @@ public final class ResultStore implements AutoCloseable {
     this.location = location;
     this.database = database;
     this.clock = clock;
-    this.transactions = new Transactions(database, create, false);
+    this.transactions = new Transactions(database, create, location.hasAnswered() && !create);
     this.stacks = new StackTable(database);
     this.networks = new NetworkTable(database);
   }

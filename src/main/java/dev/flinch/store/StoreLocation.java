@@ -25,18 +25,24 @@ public final class StoreLocation implements Serializable {
   private final PostgresAddress server;
   private final PostgresLogin login;
   private final Duration patience;
+  private final boolean answered;
 
   private StoreLocation(
-      String url, PostgresAddress server, PostgresLogin login, Duration patience) {
+      String url,
+      PostgresAddress server,
+      PostgresLogin login,
+      Duration patience,
+      boolean answered) {
     this.url = url;
     this.server = server;
     this.login = login;
     this.patience = patience;
+    this.answered = answered;
   }
 
   /** A file of SQLite, which the processes of one machine can share. */
   public static StoreLocation file(Path path) {
-    return new StoreLocation(path.toString(), null, null, PATIENCE);
+    return new StoreLocation(path.toString(), null, null, PATIENCE, false);
   }
 
   /**
@@ -58,7 +64,7 @@ public final class StoreLocation implements Serializable {
       return file(Path.of(text));
     }
     PostgresAddress server = PostgresAddress.of(text);
-    return new StoreLocation(text, server, PostgresLogin.of(server, environment), PATIENCE);
+    return new StoreLocation(text, server, PostgresLogin.of(server, environment), PATIENCE, false);
   }
 
   /** Folders of one letter before a colon are drives. */
@@ -75,7 +81,20 @@ public final class StoreLocation implements Serializable {
     if (patience.toMillis() < 1) {
       throw new IllegalArgumentException("expected a positive patience, found " + patience);
     }
-    return new StoreLocation(url, server, login, patience);
+    return new StoreLocation(url, server, login, patience, answered);
+  }
+
+  /**
+   * A server that has answered somebody: whoever opens the store waits for it from the start, as
+   * its name and port are right.
+   */
+  public StoreLocation afterAnswer() {
+    return new StoreLocation(url, server, login, patience, true);
+  }
+
+  /** Whether it is known that a server answers there. */
+  boolean hasAnswered() {
+    return answered;
   }
 
   /** Whether machines can share it. */

@@ -23,6 +23,7 @@ public record SweepWork(
     Map<String, String> checksums,
     Sweep.Options options) {
   public SweepWork {
+    store = store.afterAnswer();
     checksums = Map.copyOf(checksums);
   }
 

@@ -117,6 +117,14 @@ class PostgresFailuresTest {
     SQLException refused = new SQLException("refused", "08001");
     assertEquals(Duration.ofSeconds(5), location.database().patience(refused, false));
     assertEquals(Duration.ofMinutes(2), location.database().patience(refused, true));
+    message =
+        assertThrows(
+                RequestException.class,
+                () ->
+                    ResultStore.openExisting(
+                        location.afterAnswer().withPatience(Duration.ofMillis(300))))
+            .getMessage();
+    assertTrue(message.contains("has not answered for"), message);
   }
 
   @Test
