@@ -44,14 +44,12 @@ class SparkPaceTest {
   void schedulingAStackTakesMilliseconds() throws IOException {
     Path trivial = sweep("\"train\": 20, \"test\": 20", 1, 4, 100);
     try (SparkCluster cluster = SparkCluster.start(temporary.resolve("cluster"), 2)) {
-      for (int cores : List.of(1, 2)) {
-        List<Pace> paces = sweeps(cluster, trivial, cores, 1);
-        double millis = median(paces, Pace::millisBesides);
-        System.out.printf(
-            Locale.ROOT, "%d worker(s): %.1f ms beside each stack, %s%n", cores, millis, paces);
-        assertEquals(100, paces.get(0).stacks());
-        assertTrue(millis < 50, millis + " ms a stack");
-      }
+      // One worker: the driver and the database have the other core.
+      List<Pace> paces = sweeps(cluster, trivial, 1, 1);
+      double millis = median(paces, Pace::millisBesides);
+      System.out.printf(Locale.ROOT, "%.1f ms beside each stack%n%s%n", millis, paces);
+      assertEquals(100, paces.get(0).stacks());
+      assertTrue(millis < 50, millis + " ms a stack");
     }
   }
 
