@@ -20,6 +20,7 @@ import dev.flinch.device.cuda.CudaDevice;
 import dev.flinch.device.cuda.driver.CardDriver;
 import dev.flinch.device.cuda.emulator.EmulatedDriver;
 import dev.flinch.experiment.Devices;
+import dev.flinch.sweep.spark.SparkSubmission;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +44,7 @@ class FloorPlanTest {
         .layer("cli")
         .definedBy("dev.flinch.cli")
         .layer("sweeps")
-        .definedBy("dev.flinch.sweep")
+        .definedBy("dev.flinch.sweep..")
         .layer("studies")
         .definedBy("dev.flinch.experiment", "dev.flinch.bench")
         .layer("report")
@@ -123,6 +124,24 @@ class FloorPlanTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("com.sun.jna..")
+        .check(PROGRAM);
+  }
+
+  @Test
+  void sparkIsKnownInOnePlace() {
+    noClasses()
+        .that(not(resideInAPackage("dev.flinch.sweep.spark")))
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.apache.spark..", "scala..")
+        .check(PROGRAM);
+    noClasses()
+        .that()
+        .areAssignableTo(SparkSubmission.class)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.apache.spark..", "scala..")
+        .because("it runs where there is no Spark")
         .check(PROGRAM);
   }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -48,8 +49,9 @@ abstract class Action<T> implements Callable<Integer> {
 
   @Override
   public final Integer call() throws Exception {
-    if (verbose) {
-      ((Logger) LoggerFactory.getLogger("dev.flinch")).setLevel(Level.DEBUG);
+    // Within Spark, it is Spark's own logging that decides.
+    if (verbose && LoggerFactory.getLogger("dev.flinch") instanceof Logger logger) {
+      logger.setLevel(Level.DEBUG);
     }
     OutputFile file = json == null ? null : new OutputFile("--json", json);
     T result;
@@ -68,6 +70,11 @@ abstract class Action<T> implements Callable<Integer> {
     print(result, out);
     out.flush();
     return 0;
+  }
+
+  /** What the user typed after {@code flinch}. */
+  final List<String> arguments() {
+    return spec.root().commandLine().getParseResult().originalArgs();
   }
 
   /** Where messages go that are no result. */

@@ -81,6 +81,7 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Quantity.class, asked(Quantity::named))
         .registerConverter(Split.class, word(Split.class))
         .registerConverter(Kind.class, word(Kind.class))
+        .registerConverter(SweepCommand.Engine.class, word(SweepCommand.Engine.class))
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
         .setParameterExceptionHandler(Main::explain)
@@ -147,6 +148,9 @@ public final class Main implements Callable<Integer> {
   }
 
   private static int report(Exception failure, CommandLine command, ParseResult parsed) {
+    if (failure instanceof ExitException exit) {
+      return exit.code();
+    }
     if (command.getCommand() instanceof Action<?> action && action.isVerbose()) {
       failure.printStackTrace(command.getErr());
     } else {

@@ -11,7 +11,9 @@ import dev.flinch.store.NetworkRow;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.ResultTable;
 import dev.flinch.store.SettingMeans;
+import dev.flinch.store.StoreLocation;
 import dev.flinch.store.SweepHeader;
+import dev.flinch.sweep.SweepFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -43,8 +45,6 @@ import picocli.CommandLine.Parameters;
       "  flinch results runs/sweep --csv networks.csv"
     })
 final class ResultsCommand extends Action<ResultsCommand.Results> {
-  private static final String FILE_NAME = "results.sqlite";
-
   /** Up to so many networks are listed one by one, and so many settings by their means. */
   private static final int MOST_LINES = 20;
 
@@ -59,8 +59,11 @@ final class ResultsCommand extends Action<ResultsCommand.Results> {
 
   @Parameters(
       paramLabel = "SWEEP",
-      description = "A sweep's folder, or its file " + FILE_NAME + ".")
-  private Path sweep;
+      description = {
+        "A sweep's folder, or its store: a file results.sqlite, or",
+        "jdbc:postgresql://HOST/DATABASE."
+      })
+  private String sweep;
 
   @Option(
       names = "--where",
@@ -96,7 +99,7 @@ final class ResultsCommand extends Action<ResultsCommand.Results> {
     Condition condition = where == null ? null : Condition.of(where);
     OutputFile csvFile = csv == null ? null : new OutputFile("--csv", csv);
     OutputFile parquetFile = parquet == null ? null : new OutputFile("--parquet", parquet);
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    try (ResultStore store = ResultStore.openExisting(location())) {
       if (csvFile != null) {
         csvFile.write(part -> write(store, condition, ResultTable.csv(part)));
         written.add(csv.toString());
@@ -109,16 +112,18 @@ final class ResultsCommand extends Action<ResultsCommand.Results> {
     }
   }
 
-  private Path file() {
-    if (!Files.isDirectory(sweep)) {
-      return sweep;
+  private StoreLocation location() {
+    StoreLocation location = StoreLocation.of(sweep);
+    if (location.isShared() || !Files.isDirectory(Path.of(sweep))) {
+      return location;
     }
-    Path file = sweep.resolve(FILE_NAME);
-    if (!Files.exists(file)) {
+    SweepFolder folder = new SweepFolder(Path.of(sweep));
+    if (!folder.isBegun()) {
       throw new RequestException(
-          "%s: expected a sweep's folder, found one without %s".formatted(sweep, FILE_NAME));
+          "%s: expected a sweep's folder, found one without %s"
+              .formatted(sweep, folder.results().getFileName()));
     }
-    return file;
+    return folder.store();
   }
 
   private static void write(ResultStore store, Condition condition, ResultTable table)

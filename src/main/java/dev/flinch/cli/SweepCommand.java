@@ -6,17 +6,23 @@ import dev.flinch.device.Device;
 import dev.flinch.experiment.Devices;
 import dev.flinch.experiment.Json;
 import dev.flinch.store.Counts;
+import dev.flinch.store.StoreLocation;
 import dev.flinch.sweep.DryRun;
+import dev.flinch.sweep.LocalEngine;
 import dev.flinch.sweep.Sweep;
 import dev.flinch.sweep.SweepConfiguration;
+import dev.flinch.sweep.SweepEngine;
 import dev.flinch.sweep.SweepFolder;
 import dev.flinch.sweep.SweepPlan;
+import dev.flinch.sweep.spark.SparkEngine;
+import dev.flinch.sweep.spark.SparkSubmission;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,7 +40,8 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  flinch sweep configs/figure-4-small.json --dry-run",
-      "  flinch sweep configs/figure-4-small.json --out runs/pairs"
+      "  flinch sweep configs/figure-4-small.json --out runs/pairs",
+      "  flinch sweep configs/figure-4.json --store jdbc:postgresql://db/flinch --engine spark"
     })
 final class SweepCommand extends Action<SweepCommand.Result> {
   @Parameters(paramLabel = "CONFIG", description = "The configuration of the sweep, a JSON file.")
@@ -56,6 +63,46 @@ final class SweepCommand extends Action<SweepCommand.Result> {
       paramLabel = "DIR",
       description = "The sweep's folder (runs/NAME, after the configuration).")
   private Path out;
+
+  @Option(
+      names = "--store",
+      paramLabel = "URL",
+      description = {
+        "Where results go (DIR/results.sqlite): jdbc:postgresql://HOST/DATABASE, which machines can",
+        "share. The password comes from PGPASSWORD or the password file."
+      })
+  private String store;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "local",
+      description = {
+        "What does the work (${DEFAULT-VALUE}): local, this machine; spark, an Apache Spark cluster."
+      })
+  private Engine engine;
+
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description = "Spark's master, such as spark://HOST:7077, yarn or local[4].")
+  private String master;
+
+  @Option(
+      names = "--conf",
+      paramLabel = "KEY=VALUE",
+      description =
+          "A setting of Spark, such as spark.task.resource.gpu.amount=1; may be repeated.")
+  private Map<String, String> sparkSettings = Map.of();
+
+  @Option(
+      names = "--patience",
+      paramLabel = "SECONDS",
+      defaultValue = "120",
+      description = {
+        "How long to wait for a PostgreSQL server that has stopped answering (${DEFAULT-VALUE})."
+      })
+  private long patience;
 
   @Option(
       names = "--retry-failed",
@@ -90,15 +137,34 @@ final class SweepCommand extends Action<SweepCommand.Result> {
 
   @Mixin private DataDirectory data;
 
+  /** What carries out sweeps. */
+  enum Engine {
+    LOCAL,
+    SPARK
+  }
+
   /** What is printed, and what is written as JSON. */
   record Result(String text, Object json) {}
 
   @Override
   Result work(Progress progress) {
-    if (lease < 1) {
-      throw new RequestException("--lease: expected at least 1 second, found " + lease);
+    requireSeconds("--lease", lease);
+    requireSeconds("--patience", patience);
+    if (engine == Engine.LOCAL && (master != null || !sparkSettings.isEmpty())) {
+      throw new RequestException("--master and --conf go with --engine spark");
     }
     SweepConfiguration sweep = SweepConfiguration.load(configuration, overrides);
+    return engine == Engine.SPARK ? onSpark(sweep, progress) : onThisMachine(sweep, progress);
+  }
+
+  private static void requireSeconds(String option, long seconds) {
+    if (seconds < 1) {
+      throw new RequestException(
+          "%s: expected at least 1 second, found %d".formatted(option, seconds));
+    }
+  }
+
+  private Result onThisMachine(SweepConfiguration sweep, Progress progress) {
     List<Device> devices = new ArrayList<>();
     try {
       for (Devices.Choice choice : Devices.chooseAll(device)) {
@@ -106,28 +172,61 @@ final class SweepCommand extends Action<SweepCommand.Result> {
         err().println("Device: " + choice.description());
         err().flush();
       }
-      SweepPlan plan = SweepPlan.of(sweep, Sweep.workshop(devices.get(0), devices.size()));
-      if (dryRun) {
-        DryRun run = DryRun.of(plan);
-        return new Result(run.text(), run);
-      }
-      Sweep.Outcome outcome =
-          Sweep.run(
-              plan,
-              new SweepFolder(out == null ? defaultFolder() : out),
-              data.path(),
-              devices,
-              new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
-              progress);
-      return new Result(text(outcome), outcome);
+      return carryOut(sweep, new LocalEngine(devices), progress);
     } finally {
       devices.forEach(Device::close);
     }
   }
 
-  /** Unlike a run's, so that the same command goes on with it. */
-  private Path defaultFolder() {
-    return Path.of("runs", configuration.getFileName().toString().replaceFirst("(?i)\\.json$", ""));
+  private Result onSpark(SweepConfiguration sweep, Progress progress) {
+    if (SparkSubmission.isNeeded()) {
+      return submit();
+    }
+    try (SparkEngine spark = SparkEngine.start(device)) {
+      if (!dryRun) {
+        spark.requireReachable(store());
+      }
+      return carryOut(sweep, spark, progress);
+    }
+  }
+
+  /** Has Spark start this command once more, which then does the work and prints the result. */
+  private Result submit() {
+    if (!dryRun) {
+      store();
+    }
+    SparkSubmission submission =
+        new SparkSubmission(master, sparkSettings, "flinch sweep " + configuration.getFileName());
+    throw new ExitException(submission.run(arguments()));
+  }
+
+  private Result carryOut(SweepConfiguration sweep, SweepEngine engine, Progress progress) {
+    SweepPlan plan = SweepPlan.of(sweep, engine.workshop());
+    if (dryRun) {
+      DryRun run = DryRun.of(plan);
+      return new Result(run.text(), run);
+    }
+    Sweep.Outcome outcome =
+        Sweep.run(
+            plan,
+            folder(),
+            store(),
+            data.path(),
+            engine,
+            new Sweep.Options(Duration.ofSeconds(lease), retryFailed, keepWeights),
+            progress);
+    return new Result(text(outcome), outcome);
+  }
+
+  /** Unlike a run's, the same for the same command, which goes on with it. */
+  private SweepFolder folder() {
+    String name = configuration.getFileName().toString().replaceFirst("(?i)\\.json$", "");
+    return new SweepFolder(out == null ? Path.of("runs", name) : out);
+  }
+
+  private StoreLocation store() {
+    StoreLocation location = store == null ? folder().store() : StoreLocation.of(store);
+    return location.withPatience(Duration.ofSeconds(patience));
   }
 
   private static String text(Sweep.Outcome outcome) {

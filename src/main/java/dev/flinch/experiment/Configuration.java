@@ -289,6 +289,15 @@ public record Configuration(
     return Configurations.load(file, overrides);
   }
 
+  /**
+   * A configuration from what {@link #toJson} made of it.
+   *
+   * @throws IllegalArgumentException if the text is something else
+   */
+  public static Configuration ofJson(String text) {
+    return Configurations.ofJson(text);
+  }
+
   /** This configuration with every default filled in, as JSON that loads to an equal one. */
   public String toJson() {
     return Configurations.json(this);

@@ -436,6 +436,14 @@ public final class Configurations {
     return MAPPER.valueToTree(value);
   }
 
+  static Configuration ofJson(String text) {
+    try {
+      return MAPPER.readValue(text, Configuration.class);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("not the JSON of a resolved configuration", e);
+    }
+  }
+
   static String json(Configuration configuration) {
     DefaultPrettyPrinter printer =
         new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n"));

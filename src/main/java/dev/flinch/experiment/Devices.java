@@ -65,6 +65,15 @@ public final class Devices {
   }
 
   /**
+   * Opens a CPU that is shared with others.
+   *
+   * @param cores how many of them work for this device
+   */
+  public static Device cpu(int cores) {
+    return new CpuDevice(cores);
+  }
+
+  /**
    * Opens all devices that work can be spread over.
    *
    * @param name {@code cuda} for all cards; {@code auto} for those that Flinch's kernels run on, or

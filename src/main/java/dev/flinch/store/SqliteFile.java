@@ -1,6 +1,7 @@
 package dev.flinch.store;
 
 import dev.flinch.base.RequestException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -19,21 +20,50 @@ import org.sqlite.SQLiteOpenMode;
  * All that is particular to SQLite: how its files are opened, its transactions, and what its errors
  * mean. Writers of several processes wait for each other, and readers for nobody (write-ahead log).
  *
- * @param patience how long to wait for other processes
+ * @param lockPatience how long to wait for other processes
  * @param pragmas more of them, for every connection
  */
-record SqliteFile(Path path, Duration patience, List<String> pragmas) {
+record SqliteFile(Path path, Duration lockPatience, List<String> pragmas) implements Database {
   /** Of everything that takes a lock; a million networks are planned in less. */
   static final Duration PATIENCE = Duration.ofMinutes(1);
 
-  /**
-   * A connection to the file.
-   *
-   * @param create whether to make the file where there is none
-   */
-  Connection connect(boolean create) throws SQLException {
+  @Override
+  public String name() {
+    return path.toString();
+  }
+
+  @Override
+  public String kind() {
+    return "file";
+  }
+
+  @Override
+  public void prepare(boolean create) {
+    if (Files.isDirectory(path)) {
+      throw new RequestException("%s: expected a file, found a folder".formatted(path));
+    }
+    if (create) {
+      makeFolder();
+    } else if (!Files.exists(path)) {
+      throw new RequestException(
+          "%s: there are no results of a sweep; name a sweep that was begun".formatted(path));
+    }
+  }
+
+  private void makeFolder() {
+    Path folder = path.toAbsolutePath().getParent();
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new RequestException(
+          "%s: the folder %s can't be made; choose another".formatted(path, folder), e);
+    }
+  }
+
+  @Override
+  public Connection connect(boolean create) throws SQLException {
     SQLiteConfig config = new SQLiteConfig();
-    config.setBusyTimeout(Math.toIntExact(patience.toMillis()));
+    config.setBusyTimeout(Math.toIntExact(lockPatience.toMillis()));
     if (!create) {
       config.resetOpenMode(SQLiteOpenMode.CREATE);
     }
@@ -66,7 +96,7 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
 
   /** Of two processes that switch a new file at once, SQLite refuses one without waiting. */
   private void enterWriteAheadLog(Statement statement) throws SQLException {
-    long end = System.nanoTime() + patience.toNanos();
+    long end = System.nanoTime() + lockPatience.toNanos();
     while (true) {
       try (ResultSet mode = statement.executeQuery("PRAGMA journal_mode = WAL")) {
         if (!mode.getString(1).equalsIgnoreCase("wal")) {
@@ -94,22 +124,24 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
         && primary(s.getResultCode()) == SQLiteErrorCode.SQLITE_BUSY;
   }
 
-  /** Begins a transaction that writes; waits for those of other processes. */
-  static void begin(Connection connection) throws SQLException {
+  /** Waits for transactions of other processes that write. */
+  @Override
+  public void begin(Connection connection) throws SQLException {
     execute(connection, "BEGIN IMMEDIATE");
   }
 
-  /** Begins a transaction that reads, and sees what was there at its first statement. */
-  static void beginReading(Connection connection) throws SQLException {
+  @Override
+  public void beginReading(Connection connection) throws SQLException {
     execute(connection, "BEGIN");
   }
 
-  static void commit(Connection connection) throws SQLException {
+  @Override
+  public void commit(Connection connection) throws SQLException {
     execute(connection, "COMMIT");
   }
 
-  /** Undoes a transaction after a failure, which may have undone it already. */
-  static void rollBack(Connection connection, Throwable failure) {
+  @Override
+  public void rollBack(Connection connection, Throwable failure) {
     try {
       execute(connection, "ROLLBACK");
     } catch (SQLException e) {
@@ -123,12 +155,50 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
     }
   }
 
-  /** The names of all tables. */
-  static List<String> tables(Connection connection) throws SQLException {
+  /** Processes of one machine have one clock. */
+  @Override
+  public long now(Connection connection) {
+    return System.currentTimeMillis();
+  }
+
+  /** One transaction writes at a time, so what it finds is not locked. */
+  @Override
+  public String skippingLocked() {
+    return "";
+  }
+
+  @Override
+  public String awaitingLocked() {
+    return "";
+  }
+
+  @Override
+  public void lockNumbers(Connection connection) {
+    // One transaction writes at a time.
+  }
+
+  @Override
+  public void lockTables(Connection connection) {
+    // One transaction writes at a time.
+  }
+
+  @Override
+  public void makeSchema(Connection connection) {
+    // Tables are in the file itself.
+  }
+
+  @Override
+  public List<String> schemas() {
+    return List.of();
+  }
+
+  @Override
+  public List<String> tables(Connection connection) throws SQLException {
     List<String> names = new ArrayList<>();
     try (Statement statement = connection.createStatement();
         ResultSet found =
-            statement.executeQuery("SELECT name FROM sqlite_master WHERE type = 'table'")) {
+            statement.executeQuery(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")) {
       while (found.next()) {
         names.add(found.getString(1));
       }
@@ -136,14 +206,37 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
     return names;
   }
 
-  /** Whether rows contradict each other, as in one identity planned twice. */
-  static boolean isContradiction(SQLException e) {
+  @Override
+  public boolean isContradiction(SQLException e) {
     return e instanceof SQLiteException s
         && primary(s.getResultCode()) == SQLiteErrorCode.SQLITE_CONSTRAINT;
   }
 
-  /** What an error means, and what to do. */
-  RequestException explained(SQLException e) {
+  /** Writers wait for each other. */
+  @Override
+  public boolean isConflict(SQLException e) {
+    return false;
+  }
+
+  /** Transactions outlive their failures. */
+  @Override
+  public boolean isAftermath(SQLException e) {
+    return false;
+  }
+
+  /** A file has no server; SQLite waits for locks by itself. */
+  @Override
+  public Duration patience(SQLException e, boolean answered) {
+    return Duration.ZERO;
+  }
+
+  @Override
+  public String reason(SQLException e) {
+    return e.getMessage();
+  }
+
+  @Override
+  public RequestException explained(SQLException e) {
     SQLiteErrorCode code =
         e instanceof SQLiteException s ? primary(s.getResultCode()) : SQLiteErrorCode.UNKNOWN_ERROR;
     String why =
@@ -152,7 +245,7 @@ record SqliteFile(Path path, Duration patience, List<String> pragmas) {
               "no room on the disk; make room, and run the same command again: everything that was done before is kept";
           case SQLITE_BUSY, SQLITE_LOCKED ->
               "locked by another process for longer than %d s; end whatever holds it, and run the same command again"
-                  .formatted(patience.toSeconds());
+                  .formatted(lockPatience.toSeconds());
           case SQLITE_CORRUPT ->
               "damaged (%s); go on with a copy of it, or save what sqlite3 FILE .recover finds"
                   .formatted(e.getMessage());

@@ -21,11 +21,11 @@ import org.slf4j.LoggerFactory;
  * while the work goes on, so that another process takes the stack over only if this one dies; whose
  * lease is lost all the same writes nothing.
  */
-final class ClaimedStack {
+public final class ClaimedStack {
   private static final Logger LOG = LoggerFactory.getLogger(ClaimedStack.class);
 
   /** How it ended. */
-  enum Ending {
+  public enum Ending {
     /** Its rows are in the store. */
     DONE,
     /** The device had no room for it; its parts are in the store, for anyone to claim. */
@@ -51,20 +51,28 @@ final class ClaimedStack {
   private final StackWorker worker;
   private final ResultStore store;
   private final Claim claim;
+  private final StackRequest request;
   private final Duration lease;
   private final BooleanSupplier stopped;
 
   /**
    * @param worker carries it out
    * @param store where it was claimed
+   * @param request the claim's networks
    * @param lease how long it stays claimed without being renewed
    * @param stopped whether the work is to end, with the stack free for others
    */
-  ClaimedStack(
-      StackWorker worker, ResultStore store, Claim claim, Duration lease, BooleanSupplier stopped) {
+  public ClaimedStack(
+      StackWorker worker,
+      ResultStore store,
+      Claim claim,
+      StackRequest request,
+      Duration lease,
+      BooleanSupplier stopped) {
     this.worker = worker;
     this.store = store;
     this.claim = claim;
+    this.request = request;
     this.lease = lease;
     this.stopped = stopped;
   }
@@ -75,13 +83,13 @@ final class ClaimedStack {
    * @throws DeviceLostException if the device no longer answers; the stack is free for others then
    * @throws RequestException if the store or a checkpoint cannot be written; likewise
    */
-  Ending complete(Progress progress) {
+  public Ending complete(Progress progress) {
     AtomicBoolean lost = new AtomicBoolean();
     Heartbeat heartbeat = new Heartbeat(lost);
     try {
       List<NetworkRow> rows;
       try {
-        rows = worker.work(claim.identities(), watched(progress, lost));
+        rows = worker.work(request, watched(progress, lost));
       } finally {
         heartbeat.close();
       }
@@ -92,7 +100,9 @@ final class ClaimedStack {
       store.release(claim);
       return Ending.STOPPED;
     } catch (OutOfDeviceMemoryException e) {
-      return split(e);
+      return split(e.getMessage());
+    } catch (OutOfMemoryError e) {
+      return split("the JVM is out of memory: " + e.getMessage());
     } catch (DeviceLostException | RequestException e) {
       throw releasing(e);
     } catch (RuntimeException e) {
@@ -139,14 +149,13 @@ final class ClaimedStack {
     return Ending.LOST;
   }
 
-  private Ending split(OutOfDeviceMemoryException reason) {
+  private Ending split(String reason) {
     List<String> identities = claim.identities();
     int size = identities.size();
     if (size == 1) {
-      return fail("doesn't fit into the device's memory by itself: " + reason.getMessage());
+      return fail("doesn't fit into the device's memory by itself: " + reason);
     }
-    LOG.info(
-        "{}: {} networks at once don't fit, going on with {}", reason.getMessage(), size, size / 2);
+    LOG.info("{}: {} networks at once don't fit, going on with {}", reason, size, size / 2);
     double each = store.cost(claim) / size;
     List<PlannedStack> parts =
         Stream.of(identities.subList(0, size / 2), identities.subList(size / 2, size))
@@ -156,7 +165,7 @@ final class ClaimedStack {
   }
 
   private Ending fail(String error) {
-    return finish(worker.failed(claim.identities(), error), Ending.FAILED);
+    return finish(request.failed(error), Ending.FAILED);
   }
 
   /** Renews the lease from a thread of its own, every third of its length. */

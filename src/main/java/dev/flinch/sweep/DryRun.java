@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -24,6 +25,7 @@ import java.util.stream.IntStream;
  * @param trainingFlop of all networks
  * @param measuringFlop of all networks
  * @param seconds until the last of the workers is done
+ * @param secondsOnMore the same if there were more workers like these, by their number
  * @param factors those that networks differ in
  * @param first some networks, as they come in the plan
  */
@@ -40,10 +42,12 @@ public record DryRun(
     double measuringFlop,
     int workers,
     double seconds,
+    Map<Integer, Double> secondsOnMore,
     Map<String, Spread> factors,
     List<First> first) {
   private static final int FIRST_NETWORKS = 5;
   private static final int FEW_VALUES = 8;
+  private static final List<Integer> MORE_WORKERS = List.of(8, 64);
 
   /** Of values of one factor; null, which is all or no limit, after the others. */
   @SuppressWarnings("unchecked")
@@ -98,10 +102,21 @@ public record DryRun(
         measuringFlop,
         plan.workshop().workers(),
         plan.estimate().toMillis() / 1e3,
+        secondsOnMore(plan),
         factors(plan),
         IntStream.range(0, Math.min(FIRST_NETWORKS, plan.networks()))
             .mapToObj(i -> new First(plan.identity(i), plan.configuration(i)))
             .toList());
+  }
+
+  private static Map<Integer, Double> secondsOnMore(SweepPlan plan) {
+    Map<Integer, Double> seconds = new LinkedHashMap<>();
+    for (int workers : MORE_WORKERS) {
+      if (workers > plan.workshop().workers()) {
+        seconds.put(workers, plan.estimate(workers).toMillis() / 1e3);
+      }
+    }
+    return seconds;
   }
 
   private static Map<String, Spread> factors(SweepPlan plan) {
@@ -178,6 +193,14 @@ public record DryRun(
         "time",
         "about %s on %s, if every network trains to its limit"
             .formatted(duration(seconds), count(workers, "worker")));
+    if (!secondsOnMore.isEmpty()) {
+      line(
+          text,
+          "",
+          secondsOnMore.entrySet().stream()
+              .map(more -> "%s on %d".formatted(duration(more.getValue()), more.getKey()))
+              .collect(Collectors.joining(", ", "", " such workers")));
+    }
     if (!factors.isEmpty()) {
       text.append('\n').append(Table.format(List.of("factor", "values", "networks"), rows()));
     }
@@ -237,7 +260,7 @@ public record DryRun(
   }
 
   /** Such as {@code 3 h 20 min}. */
-  static String duration(double seconds) {
+  public static String duration(double seconds) {
     long minutes = Math.round(seconds / 60);
     if (seconds < 60) {
       return "%.2g s".formatted(seconds);

@@ -13,47 +13,42 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
 
 /**
  * Carries out a sweep in this process: a worker for each device, each with the stack that is
  * costliest among those that nobody works on. Other processes may do the same at the same time.
  */
-final class LocalEngine {
+public final class LocalEngine implements SweepEngine {
   /** How often a worker without work looks whether another one has died. */
   private static final Duration LOOK = Duration.ofSeconds(1);
 
-  private final SweepFolder folder;
-  private final Function<Device, StackWorker> workers;
-  private final Duration lease;
+  private final List<Device> devices;
   private final AtomicBoolean stopped = new AtomicBoolean();
 
   /**
-   * @param folder holds the sweep's store
-   * @param workers makes the worker of a device
-   * @param lease how long a stack stays with a worker that doesn't renew its claim
+   * @param devices one worker each; not closed here
    */
-  LocalEngine(SweepFolder folder, Function<Device, StackWorker> workers, Duration lease) {
-    this.folder = folder;
-    this.workers = workers;
-    this.lease = lease;
+  public LocalEngine(List<Device> devices) {
+    this.devices = List.copyOf(devices);
+  }
+
+  @Override
+  public Workshop workshop() {
+    return Capacity.of(devices.get(0)).workshop(devices.size());
   }
 
   /**
-   * Works until every network of the sweep has its row, by this process or by others.
+   * {@inheritDoc}
    *
-   * @param title what people are told that this work is
-   * @param devices one worker each; not closed here
-   * @return seconds that all workers spent on training and measuring
-   * @throws dev.flinch.base.RequestException if the store, or a checkpoint, cannot be written
    * @throws dev.flinch.device.DeviceLostException if a device no longer answers
    */
-  double run(String title, List<Device> devices, Progress progress) {
+  @Override
+  public double run(SweepWork work, Progress progress) {
     ExecutorService threads = Executors.newFixedThreadPool(devices.size());
-    try (SweepProgress shown = new SweepProgress(title, folder, devices, progress)) {
+    try (SweepProgress shown = new SweepProgress(work, this::memory, progress)) {
       CompletionService<Double> running = new ExecutorCompletionService<>(threads);
       for (Device device : devices) {
-        running.submit(() -> work(device, shown));
+        running.submit(() -> carryOut(work, device, shown));
       }
       return awaitAll(running, devices.size());
     } finally {
@@ -91,15 +86,25 @@ final class LocalEngine {
     return seconds;
   }
 
+  /** What a person is told of the devices. */
+  private String memory() {
+    long bytes = devices.stream().mapToLong(Device::liveBytes).sum();
+    String names = devices.size() == 1 ? devices.get(0).name() : devices.size() + " devices";
+    return "%d MB on %s".formatted(bytes >> 20, names);
+  }
+
   /** The work of one device. */
-  private double work(Device device, SweepProgress shown) {
+  private double carryOut(SweepWork work, Device device, SweepProgress shown) {
     String name = Workers.name(device);
-    try (ResultStore store = ResultStore.openExisting(folder.results());
-        StackWorker worker = workers.apply(device)) {
+    Duration lease = work.options().lease();
+    try (ResultStore store = ResultStore.openExisting(work.store());
+        StackWorker worker = work.worker(device)) {
       while (!stopped.get()) {
         Optional<Claim> claim = store.claim(name, lease);
         if (claim.isPresent()) {
-          new ClaimedStack(worker, store, claim.get(), lease, stopped::get).complete(shown);
+          StackRequest request = work.plan().request(claim.get().identities());
+          new ClaimedStack(worker, store, claim.get(), request, lease, stopped::get)
+              .complete(shown);
         } else if (store.counts().isComplete()) {
           break;
         } else {

@@ -3,8 +3,11 @@ package dev.flinch.sweep;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Replica;
 import dev.flinch.experiment.Stack;
+import dev.flinch.store.NetworkRow;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /**
@@ -33,6 +36,50 @@ public record StackRequest(Configuration configuration, Stack stack) {
     }
     return new StackRequest(
         study(networks), new Stack(networks.stream().map(StackRequest::named).toList()));
+  }
+
+  /**
+   * A stack from what {@link #toJson} made of it.
+   *
+   * @throws IllegalArgumentException if the texts are something else
+   */
+  public static StackRequest ofJson(List<String> networks) {
+    return of(networks.stream().map(Configuration::ofJson).toList());
+  }
+
+  /** A study for each network, as JSON that {@code flinch run} takes. */
+  public List<String> toJson() {
+    return networks().stream().map(Configuration::toJson).toList();
+  }
+
+  /** A study for each network, in the stack's order. */
+  public List<Configuration> networks() {
+    return stack.replicas().stream().map(configuration::only).toList();
+  }
+
+  /** The networks' identities, in the stack's order. */
+  public List<String> identities() {
+    return stack.replicas().stream().map(Replica::id).toList();
+  }
+
+  /**
+   * Some of the networks, as a stack of their own.
+   *
+   * @throws IllegalArgumentException for networks that are not of this stack
+   */
+  public StackRequest only(List<String> identities) {
+    Map<String, Configuration> networks = new HashMap<>();
+    stack.replicas().forEach(replica -> networks.put(replica.id(), configuration.only(replica)));
+    if (!networks.keySet().containsAll(identities)) {
+      throw new IllegalArgumentException(
+          "expected networks of %s, found %s".formatted(networks.keySet(), identities));
+    }
+    return of(identities.stream().map(networks::get).toList());
+  }
+
+  /** Rows that say why the networks could not be trained or measured. */
+  public List<NetworkRow> failed(String error) {
+    return networks().stream().map(network -> NetworkRows.failed(network, error)).toList();
   }
 
   private static Configuration study(List<Configuration> networks) {

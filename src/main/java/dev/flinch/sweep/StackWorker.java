@@ -2,6 +2,7 @@ package dev.flinch.sweep;
 
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
+import dev.flinch.data.DataSet;
 import dev.flinch.device.Device;
 import dev.flinch.device.OutOfDeviceMemoryException;
 import dev.flinch.experiment.Checkpoint;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -34,12 +36,11 @@ public final class StackWorker implements AutoCloseable {
   /** Sets of images that are kept on the device. */
   private static final int MOST_LOADED = 3;
 
-  private final SweepPlan plan;
   private final SweepFolder folder;
-  private final Path dataDirectory;
-  private final Device device;
-
   private final boolean keepsWeights;
+  private final Path dataDirectory;
+  private final Map<String, String> checksums;
+  private final Device device;
   private double seconds;
 
   /** The one used last comes last. */
@@ -59,49 +60,47 @@ public final class StackWorker implements AutoCloseable {
   private record Loaded(StudyData data, StudyExamples examples) {}
 
   /**
+   * @param folder where checkpoints are, and weights
    * @param keepsWeights whether trained networks are written to files
-   * @param folder where those are, and checkpoints
+   * @param checksums of the data files that the sweep began with, as {@link SweepWork#checksums}
    * @param device not closed here
    */
   public StackWorker(
-      SweepPlan plan, boolean keepsWeights, SweepFolder folder, Path dataDirectory, Device device) {
-    this.plan = plan;
-    this.keepsWeights = keepsWeights;
+      SweepFolder folder,
+      boolean keepsWeights,
+      Path dataDirectory,
+      Map<String, String> checksums,
+      Device device) {
     this.folder = folder;
+    this.keepsWeights = keepsWeights;
     this.dataDirectory = dataDirectory;
+    this.checksums = checksums;
     this.device = device;
   }
 
   /**
-   * Trains and measures networks that the plan has put into one stack, from their checkpoint if
-   * there is one.
+   * Trains and measures networks together, from their checkpoint if there is one.
    *
-   * @param identities of all networks of the stack, or of a part
    * @param progress hears of every training step; what it throws ends the work
    * @return a row for each, in their order
    * @throws OutOfDeviceMemoryException if the device has no room for so many at once
+   * @throws RequestException if data are missing here, or not those that the sweep began with; or
+   *     if a checkpoint cannot be written
    */
-  public List<NetworkRow> work(List<String> identities, Progress progress) {
+  public List<NetworkRow> work(StackRequest request, Progress progress) {
     long started = System.nanoTime();
     try {
-      return attempt(identities, progress);
-    } catch (OutOfDeviceMemoryException e) {
+      return attempt(request, progress);
+    } catch (OutOfDeviceMemoryException | OutOfMemoryError e) {
       if (loaded.size() < 2) {
         throw e;
       }
       // Images of other stacks took memory too.
       close();
-      return attempt(identities, progress);
+      return attempt(request, progress);
     } finally {
       seconds += (System.nanoTime() - started) / 1e9;
     }
-  }
-
-  /** Rows of networks that could not be trained or measured. */
-  List<NetworkRow> failed(List<String> identities, String error) {
-    return identities.stream()
-        .map(identity -> NetworkRows.failed(plan.configuration(plan.indexOf(identity)), error))
-        .toList();
   }
 
   /** Deletes the checkpoint of networks whose rows are in the store. */
@@ -114,29 +113,31 @@ public final class StackWorker implements AutoCloseable {
     return seconds;
   }
 
-  private List<NetworkRow> attempt(List<String> identities, Progress progress) {
+  private List<NetworkRow> attempt(StackRequest request, Progress progress) {
     long started = System.nanoTime();
-    StackRequest work = plan.request(identities);
-    Loaded images = load(work.configuration());
+    List<String> identities = request.identities();
+    List<Configuration> networks = request.networks();
+    Loaded images = load(request.configuration());
     StackWork stack =
         new StackWork(
-            work.configuration(), images.data(), images.examples(), work.stack(), device, progress);
+            request.configuration(),
+            images.data(),
+            images.examples(),
+            request.stack(),
+            device,
+            progress);
     Path checkpoint = folder.checkpoint(identities);
     StackWork.Done done =
-        stack.complete(begun(checkpoint), saving(work.configuration(), checkpoint));
+        stack.complete(begun(checkpoint), saving(request.configuration(), checkpoint));
     if (keepsWeights) {
-      write(images.data().architecture(work.stack()), identities, done.state());
+      write(images.data().architecture(request.stack()), identities, done.state());
     }
     double seconds = (System.nanoTime() - started) / 1e9 / identities.size();
     return IntStream.range(0, identities.size())
         .mapToObj(
             r ->
                 NetworkRows.of(
-                    plan.configuration(plan.indexOf(identities.get(r))),
-                    done.results().get(r),
-                    images.data(),
-                    seconds,
-                    device))
+                    networks.get(r), done.results().get(r), images.data(), seconds, device))
         .toList();
   }
 
@@ -183,10 +184,23 @@ public final class StackWorker implements AutoCloseable {
         loaded.remove(loaded.keySet().iterator().next()).examples().close();
       }
       StudyData data = StudyData.load(configuration, dataDirectory);
+      requireSame(data.dataSet());
       there = new Loaded(data, StudyExamples.of(configuration, data, device));
       loaded.put(material, there);
     }
     return there;
+  }
+
+  /** Refuses files that differ from those of the sweep's other workers. */
+  private void requireSame(DataSet data) {
+    Map<String, String> here = SweepWork.checksums(data);
+    Map<String, String> expected = new TreeMap<>(checksums);
+    expected.keySet().retainAll(here.keySet());
+    if (!expected.equals(here)) {
+      throw new RequestException(
+          "%s: other data files than those that the sweep began with: expected SHA-256 %s, found %s; copy those to this machine"
+              .formatted(dataDirectory, expected, here));
+    }
   }
 
   /** Gives the device's memory back. */

@@ -2,20 +2,16 @@ package dev.flinch.sweep;
 
 import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
-import dev.flinch.bench.GemmRate;
-import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.ConfigurationChanges;
 import dev.flinch.experiment.FlinchVersion;
 import dev.flinch.experiment.Json;
-import dev.flinch.experiment.Study;
 import dev.flinch.experiment.StudyData;
 import dev.flinch.store.Counts;
 import dev.flinch.store.PlannedStack;
 import dev.flinch.store.ResultStore;
+import dev.flinch.store.StoreLocation;
 import dev.flinch.store.SweepHeader;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,23 +27,12 @@ import java.util.TreeMap;
  * it was; several processes may carry it out together.
  */
 public final class Sweep {
-  /**
-   * A stack should not take longer: what others wait for at the end. A card is busy with many
-   * networks at once only.
-   */
-  private static final Duration LONGEST_STACK = Duration.ofMinutes(10);
-
-  private static final Duration LONGEST_STACK_ON_CARD = Duration.ofHours(1);
-
-  /** Before an operation begins on a card, about; not measured. */
-  private static final double LAUNCH_SECONDS = 5e-6;
-
   private Sweep() {}
 
   /**
    * What may differ from one process of a sweep to the next.
    *
-   * @param lease how long a stack stays with a process that no longer says that it works on it
+   * @param lease how long a stack stays with a worker that no longer says that it works on it
    * @param retryFailed whether networks that failed are tried once more
    * @param keepWeights whether trained networks are written to files
    */
@@ -68,36 +53,41 @@ public final class Sweep {
     }
   }
 
-  /** Where a sweep of devices like this one is planned for. */
-  public static Workshop workshop(Device device, int workers) {
-    boolean card = device.takesWholeStacks();
-    return new Workshop(
-        Study.mostStackBytes(device),
-        Rate.ofProducts(GemmRate.roughly(device).gflops() * 1e9, card ? LAUNCH_SECONDS : 0),
-        workers,
-        card ? LONGEST_STACK_ON_CARD : LONGEST_STACK);
-  }
-
   /**
    * Carries out a sweep, from the start or from where it was.
    *
-   * @param folder where its results are, or are to be
-   * @param devices a worker each; not closed here
+   * @param plan made for the engine's workshop
+   * @param folder where checkpoints, weights and the report are, or are to be
+   * @param store where the results are, or are to be
    * @throws RequestException if the configuration or the data are not those that the sweep began
-   *     with, if the data do not allow what is asked, or if the folder cannot be written
+   *     with, if the data do not allow what is asked, or if the folder or the store cannot be
+   *     written
    */
   public static Outcome run(
       SweepPlan plan,
       SweepFolder folder,
+      StoreLocation store,
       Path dataDirectory,
-      List<Device> devices,
+      SweepEngine engine,
       Options options,
       Progress progress) {
+    Map<String, String> checksums = requireData(plan, dataDirectory);
+    folder.make(store);
+    begin(plan, store, checksums, options);
+    long started = System.nanoTime();
+    double stackSeconds =
+        engine.run(new SweepWork(plan, folder, store, dataDirectory, checksums, options), progress);
+    double seconds = (System.nanoTime() - started) / 1e9;
+    try (ResultStore results = ResultStore.openExisting(store)) {
+      return new Outcome(
+          folder, results.counts(), plan.workshop().workers(), seconds, stackSeconds);
+    }
+  }
+
+  private static void begin(
+      SweepPlan plan, StoreLocation location, Map<String, String> checksums, Options options) {
     SweepConfiguration configuration = plan.sweep();
-    Map<String, String> checksums = new TreeMap<>();
-    requireData(plan, dataDirectory, checksums);
-    makeFolder(folder);
-    try (ResultStore store = ResultStore.open(folder.results())) {
+    try (ResultStore store = ResultStore.open(location)) {
       SweepHeader now =
           new SweepHeader(
               configuration.title(),
@@ -108,62 +98,41 @@ public final class Sweep {
       if (store.header().isEmpty()) {
         store.begin(now, plan.stacks(), plan.pairs());
       }
-      requireSame(folder, store.header().orElseThrow(), now);
+      requireSame(location, store.header().orElseThrow(), now);
       store.abandon(Workers::isDead);
       if (options.retryFailed()) {
         store.retryFailed();
       }
     }
-    long started = System.nanoTime();
-    LocalEngine engine =
-        new LocalEngine(
-            folder,
-            device -> new StackWorker(plan, options.keepWeights(), folder, dataDirectory, device),
-            options.lease());
-    double stackSeconds = engine.run(configuration.title(), devices, progress);
-    double seconds = (System.nanoTime() - started) / 1e9;
-    try (ResultStore store = ResultStore.openExisting(folder.results())) {
-      return new Outcome(folder, store.counts(), devices.size(), seconds, stackSeconds);
-    }
   }
 
   /** Refuses data that are not there, or don't have what is asked, before anything is begun. */
-  private static void requireData(
-      SweepPlan plan, Path dataDirectory, Map<String, String> checksums) {
+  private static Map<String, String> requireData(SweepPlan plan, Path dataDirectory) {
+    Map<String, String> checksums = new TreeMap<>();
     Set<List<Object>> looked = new HashSet<>();
     for (PlannedStack stack : plan.stacks()) {
       Configuration first = plan.request(stack.identities().subList(0, 1)).configuration();
       if (looked.add(
           List.of(first.data(), first.seed(), first.training().augmentations().get(0)))) {
-        StudyData data = StudyData.load(first, dataDirectory);
-        data.dataSet()
-            .checksums()
-            .forEach((file, sum) -> checksums.put(data.dataSet().name() + "/" + file, sum));
+        checksums.putAll(SweepWork.checksums(StudyData.load(first, dataDirectory).dataSet()));
       }
     }
+    return checksums;
   }
 
-  private static void makeFolder(SweepFolder folder) {
-    try {
-      Files.createDirectories(folder.path());
-    } catch (IOException e) {
-      throw RequestException.cannotWrite(folder.path(), "choose another --out", e);
-    }
-  }
-
-  private static void requireSame(SweepFolder folder, SweepHeader before, SweepHeader now) {
+  private static void requireSame(StoreLocation store, SweepHeader before, SweepHeader now) {
     List<String> changed =
         ConfigurationChanges.between(
             Json.tree(before.configuration()), Json.tree(now.configuration()));
     if (!changed.isEmpty()) {
       throw new RequestException(
-          "%s: began with another configuration:\n  %s\nAsk for what it began with, or choose another --out."
-              .formatted(folder.path(), String.join("\n  ", changed)));
+          "%s: began with another configuration:\n  %s\nAsk for what it began with, or choose another --out or --store."
+              .formatted(store, String.join("\n  ", changed)));
     }
     if (!before.dataChecksums().equals(now.dataChecksums())) {
       throw new RequestException(
-          "%s: began with other data files: expected SHA-256 %s, found %s; point --data-dir to those, or choose another --out"
-              .formatted(folder.path(), before.dataChecksums(), now.dataChecksums()));
+          "%s: began with other data files: expected SHA-256 %s, found %s; point --data-dir to those, or choose another --out or --store"
+              .formatted(store, before.dataChecksums(), now.dataChecksums()));
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.flinch.sweep;
 
 import dev.flinch.base.RequestException;
+import dev.flinch.store.StoreLocation;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,9 +17,63 @@ public record SweepFolder(Path path) {
     void write(Path path) throws IOException;
   }
 
-  /** Every network and what came of it. */
+  /** Every network and what came of it, unless the sweep is in another store. */
   public Path results() {
     return path.resolve("results.sqlite");
+  }
+
+  /**
+   * Where the sweep's results are.
+   *
+   * @throws RequestException if what the folder says of it cannot be read
+   */
+  public StoreLocation store() {
+    if (!Files.exists(elsewhere())) {
+      return StoreLocation.file(results());
+    }
+    try {
+      return StoreLocation.of(Files.readString(elsewhere()).strip());
+    } catch (IOException e) {
+      throw new RequestException(elsewhere() + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Whether a sweep has begun here. */
+  public boolean isBegun() {
+    return Files.isRegularFile(results()) || Files.exists(elsewhere());
+  }
+
+  /** Names the store, where that is not in this folder; without credentials. */
+  private Path elsewhere() {
+    return path.resolve("store.url");
+  }
+
+  /**
+   * Makes the folder, where it is not there.
+   *
+   * @throws RequestException if it cannot be made, or belongs to a sweep in another store
+   */
+  void make(StoreLocation store) {
+    if (isBegun() && !name(store()).equals(name(store))) {
+      throw new RequestException(
+          "%s: its sweep is in %s; leave --store away, or choose another --out"
+              .formatted(path, store()));
+    }
+    try {
+      Files.createDirectories(path);
+    } catch (IOException e) {
+      throw RequestException.cannotWrite(path, "choose another --out", e);
+    }
+    if (!name(store).equals(name(StoreLocation.file(results())))) {
+      write(elsewhere(), file -> Files.writeString(file, name(store) + "\n"));
+    }
+  }
+
+  /** What tells stores apart, and names them from anywhere. */
+  private static String name(StoreLocation store) {
+    return store.isShared()
+        ? store.url()
+        : Path.of(store.url()).toAbsolutePath().normalize().toString();
   }
 
   /** Where figures are drawn. */
@@ -60,7 +115,8 @@ public record SweepFolder(Path path) {
   }
 
   private String remedy() {
-    return path + " holds every network that is done: make room, then go on with the same command";
+    return "every network that is done is kept: make room in %s, then go on with the same command"
+        .formatted(path);
   }
 
   /** Deletes a file, if it is there; one that stays takes room and does no harm. */

@@ -209,6 +209,11 @@ public final class SweepPlan {
 
   /** Until the last worker is done, training every network to its limit: an estimate. */
   public Duration estimate() {
-    return Duration.ofMillis(Math.round(1e3 * packing.seconds(workshop.workers())));
+    return estimate(workshop.workers());
+  }
+
+  /** The same if there were another number of such workers for these stacks. */
+  Duration estimate(int workers) {
+    return Duration.ofMillis(Math.round(1e3 * packing.seconds(workers)));
   }
 }

@@ -1,25 +1,24 @@
 package dev.flinch.sweep;
 
 import dev.flinch.base.Progress;
-import dev.flinch.device.Device;
 import dev.flinch.store.Counts;
 import dev.flinch.store.ResultStore;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 
 /**
  * How far a sweep is, for people: networks done, by whomever; at which rate, and how long it will
- * take; what failed, and the memory that this process has of its devices.
+ * take; what failed, and what its engine says of its workers.
  */
-final class SweepProgress implements Progress, AutoCloseable {
+public final class SweepProgress implements Progress, AutoCloseable {
   private static final Duration REFRESH = Duration.ofSeconds(1);
 
   /** Counting a million networks takes a while: at most one part in so many of the time. */
   private static final int SHARE = 200;
 
   private final String title;
-  private final List<Device> devices;
+  private final Supplier<String> workers;
   private final Progress shown;
   private final ResultStore store;
   private final long started = System.nanoTime();
@@ -28,11 +27,14 @@ final class SweepProgress implements Progress, AutoCloseable {
   private long refreshed = started;
   private long pause = REFRESH.toNanos();
 
-  SweepProgress(String title, SweepFolder folder, List<Device> devices, Progress shown) {
-    this.title = title;
-    this.devices = devices;
+  /**
+   * @param workers says how they do, in a few words
+   */
+  public SweepProgress(SweepWork work, Supplier<String> workers, Progress shown) {
+    this.title = work.plan().sweep().title();
+    this.workers = workers;
     this.shown = shown;
-    this.store = ResultStore.openExisting(folder.results());
+    this.store = ResultStore.openExisting(work.store());
     this.atStart = store.counts();
     this.costAtStart = store.costLeft();
     refresh();
@@ -53,8 +55,8 @@ final class SweepProgress implements Progress, AutoCloseable {
   private synchronized void refresh() {
     refreshed = System.nanoTime();
     Counts now = store.counts();
-    shown.report(title, now.finished(), now.networks());
     shown.detail(detail(now));
+    shown.report(title, now.finished(), now.networks());
     pause = Math.max(REFRESH.toNanos(), SHARE * (System.nanoTime() - refreshed));
   }
 
@@ -77,12 +79,7 @@ final class SweepProgress implements Progress, AutoCloseable {
     if (now.failed() > 0) {
       words.append(", %d failed".formatted(now.failed()));
     }
-    long bytes = devices.stream().mapToLong(Device::liveBytes).sum();
-    return words.append(", %d MB on %s".formatted(bytes >> 20, names())).toString();
-  }
-
-  private String names() {
-    return devices.size() == 1 ? devices.get(0).name() : devices.size() + " devices";
+    return words.append(", ").append(workers.get()).toString();
   }
 
   /** Seconds in the two largest units that they fill. */

@@ -12,7 +12,6 @@ import dev.flinch.store.NetworkRow;
 import dev.flinch.store.Pair;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.SweepHeader;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,7 +65,7 @@ public final class SweepReport {
   }
 
   private static Material read(SweepFolder place) {
-    if (Files.isRegularFile(place.results())) {
+    if (place.isBegun()) {
       return ofSweep(place);
     }
     if (FinishedRun.isRun(place.path())) {
@@ -78,12 +77,12 @@ public final class SweepReport {
   }
 
   private static Material ofSweep(SweepFolder folder) {
-    try (ResultStore store = ResultStore.openExisting(folder.results())) {
+    try (ResultStore store = ResultStore.openExisting(folder.store())) {
       SweepHeader header =
           store
               .header()
               .orElseThrow(
-                  () -> new RequestException(folder.results() + ": no sweep has begun there"));
+                  () -> new RequestException(folder.store() + ": no sweep has begun there"));
       List<NetworkRow> rows = store.rows();
       Counts counts = store.counts();
       Map<String, String> provenance = new LinkedHashMap<>();

@@ -12,7 +12,7 @@ import java.util.Optional;
  * Names of workers: machine, process, when that began, and device. They tell which leases belong to
  * processes of this machine that are no more, so that nobody waits for those to expire.
  */
-final class Workers {
+public final class Workers {
   /** Each process reckons the others' beginnings from its own idea of when the machine began. */
   private static final Duration DOUBT = Duration.ofMinutes(1);
 
@@ -20,12 +20,17 @@ final class Workers {
 
   /** The worker of a device in this process. */
   static String name(Device device) {
+    return name(device.name());
+  }
+
+  /** A worker of this process, of which it may have several. */
+  public static String name(String which) {
     ProcessHandle self = ProcessHandle.current();
-    return String.join(" ", host(), String.valueOf(self.pid()), started(self), device.name());
+    return String.join(" ", host(), String.valueOf(self.pid()), started(self), which);
   }
 
   /** Whether a worker was of this machine and its process has ended. */
-  static boolean isDead(String worker) {
+  public static boolean isDead(String worker) {
     String[] parts = worker.split(" ", 4);
     if (parts.length < 4 || !parts[0].equals(host()) || !parts[1].matches("\\d{1,18}")) {
       return false;

@@ -22,8 +22,13 @@ class ResultStoreTest {
   @TempDir private Path folder;
   private final HandClock clock = new HandClock();
 
+  /** The same during a test. */
+  StoreLocation location() {
+    return StoreLocation.file(folder.resolve("results.sqlite"));
+  }
+
   private ResultStore open() {
-    return ResultStore.open(folder.resolve("results.sqlite"), clock);
+    return ResultStore.open(location(), clock);
   }
 
   private ResultStore begun(List<PlannedStack> stacks) {
@@ -40,7 +45,7 @@ class ResultStoreTest {
       assertTrue(store.begin(Sweeps.HEADER, Sweeps.stacks(2, 3), List.of(pair, pair)));
       assertFalse(store.begin(Sweeps.HEADER, Sweeps.stacks(4, 4), List.of(pair)));
     }
-    try (ResultStore store = ResultStore.openExisting(folder.resolve("results.sqlite"))) {
+    try (ResultStore store = ResultStore.openExisting(location())) {
       assertEquals(Optional.of(Sweeps.HEADER), store.header());
       assertEquals(List.of(pair, pair), store.pairs());
       assertEquals(new Counts(6, 0, 0, 0, 2, 0, 0, 0), store.counts());
@@ -242,6 +247,53 @@ class ResultStoreTest {
       assertTrue(store.split(again, parts(again)));
       assertFalse(store.finish(again, Sweeps.done(again)));
       assertEquals(1, store.rows().size());
+    }
+  }
+
+  @Test
+  void aStackIsClaimedByItsNumberUnlessItIsHeldOrDone() {
+    try (ResultStore store = begun(Sweeps.stacks(3, 2))) {
+      Claim second = store.claim(2, "a", LEASE).orElseThrow();
+      assertEquals(2, second.stack());
+      assertEquals(store.planned(2), second.identities());
+      assertEquals(Optional.empty(), store.claim(2, "b", LEASE));
+      clock.advance(LEASE.toMillis());
+      Claim taken = store.claim(2, "b", LEASE).orElseThrow();
+      assertEquals(2, taken.attempt());
+      assertFalse(store.isDone(2));
+      assertTrue(store.finish(taken, Sweeps.done(taken)));
+      assertTrue(store.isDone(2));
+      assertEquals(List.of(), store.planned(2));
+      assertEquals(Optional.empty(), store.claim(2, "b", LEASE));
+      assertEquals(Optional.empty(), store.claim(99, "b", LEASE));
+    }
+  }
+
+  @Test
+  void unfinishedStacksAreThoseOpenOrRunningCostliestFirst() {
+    try (ResultStore store = begun(Sweeps.stacks(4, 2))) {
+      Claim costliest = store.claim("a", LEASE).orElseThrow();
+      Claim next = store.claim("a", LEASE).orElseThrow();
+      assertTrue(store.finish(next, Sweeps.done(next)));
+      assertEquals(
+          List.of(new UnfinishedStack(4, 4), new UnfinishedStack(2, 2), new UnfinishedStack(1, 1)),
+          store.unfinished());
+      assertTrue(store.split(costliest, parts(costliest)));
+      assertTrue(store.isDone(4));
+      assertEquals(
+          List.of(2L, 1L, 5L, 6L), store.unfinished().stream().map(UnfinishedStack::id).toList());
+    }
+  }
+
+  @Test
+  void stacksOfWorkersThatAreGoneAreOpenAtOnce() {
+    try (ResultStore store = begun(Sweeps.stacks(3, 1))) {
+      Claim gone = store.claim("gone", LEASE).orElseThrow();
+      store.claim("alive", LEASE).orElseThrow();
+      assertEquals(1, store.abandon("gone"::equals));
+      assertEquals(0, store.abandon("gone"::equals));
+      assertFalse(store.renew(gone, LEASE));
+      assertEquals(gone.stack(), store.claim("b", LEASE).orElseThrow().stack());
     }
   }
 }

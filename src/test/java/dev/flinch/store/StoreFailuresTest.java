@@ -77,7 +77,7 @@ class StoreFailuresTest {
   @Test
   void laterVersionsAreLeftAlone() throws SQLException, IOException {
     ResultStore.open(file()).close();
-    change("UPDATE schema_version SET version = 99");
+    change("UPDATE flinch_schema_history SET version = '99'");
     byte[] before = Files.readAllBytes(file());
     refuses(() -> ResultStore.open(file()), file().toString(), "found 99", "a later one");
     refuses(() -> ResultStore.openExisting(file()), "found 99");
@@ -95,39 +95,6 @@ class StoreFailuresTest {
       }
     }
     return differences;
-  }
-
-  @Test
-  void earlierVersionsAreBroughtUp() throws SQLException {
-    change("CREATE TABLE schema_version (version INTEGER NOT NULL)");
-    refuses(() -> ResultStore.open(file()), "damaged");
-    List<List<String>> steps =
-        List.of(
-            List.of("CREATE TABLE thing (a TEXT)"),
-            List.of("ALTER TABLE thing ADD COLUMN b TEXT", "INSERT INTO thing VALUES ('x', 'y')"));
-    change("INSERT INTO schema_version VALUES (1)", "CREATE TABLE thing (a TEXT)");
-    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file())) {
-      StoreSchema schema = new StoreSchema(steps);
-      schema.migrate(connection, List.of("schema_version", "thing"), file());
-      schema.migrate(connection, List.of("schema_version", "thing"), file());
-      try (Statement statement = connection.createStatement()) {
-        assertEquals("y", statement.executeQuery("SELECT b FROM thing").getString(1));
-        assertEquals(2, statement.executeQuery("SELECT version FROM schema_version").getInt(1));
-      }
-    }
-  }
-
-  /** Whoever changes {@link Column} needs a migration, and then this list of version 1 too. */
-  @Test
-  void columnsAreThoseOfTheSchemaVersion() {
-    assertEquals(1, StoreSchema.CURRENT.version());
-    assertEquals(
-        "identity setting status error dataset train_images crop depth width activation biases"
-            + " init_scale optimizer learning_rate batch_size labels augmentation seed parameters"
-            + " steps outcome train_accuracy test_accuracy train_loss test_loss gap jacobian_norm"
-            + " jacobian_norm_error logit_jacobian_norm transitions transitions_per_layer seconds"
-            + " device version configuration",
-        String.join(" ", Arrays.stream(Column.values()).map(Column::sqlName).toList()));
   }
 
   @Test
@@ -157,7 +124,8 @@ class StoreFailuresTest {
   void whatAnotherProcessHoldsTooLongIsSaidSo() throws SQLException {
     ResultStore.open(file()).close();
     SqliteFile impatient = new SqliteFile(file(), Duration.ofMillis(200), List.of());
-    try (ResultStore store = ResultStore.open(impatient, Clock.systemUTC(), false);
+    try (ResultStore store =
+            ResultStore.open(StoreLocation.file(file()), impatient, Clock.systemUTC(), false);
         Connection other = DriverManager.getConnection("jdbc:sqlite:" + file());
         Statement statement = other.createStatement()) {
       statement.execute("BEGIN IMMEDIATE");
@@ -177,7 +145,8 @@ class StoreFailuresTest {
     // SQLite fails as on a full disk where a file would have more pages than it may.
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 250"));
-    try (ResultStore store = ResultStore.open(small, Clock.systemUTC(), false)) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), false)) {
       refuses(
           () -> {
             while (true) {
@@ -194,7 +163,8 @@ class StoreFailuresTest {
       assertEquals(1, store.counts().runningStacks());
     }
     assertTrue(done.size() > 100, "done " + done.size());
-    try (ResultStore store = ResultStore.open(file(), Clock.offset(Clock.systemUTC(), LEASE))) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), Clock.offset(Clock.systemUTC(), LEASE))) {
       assertEquals(done.size(), store.rows().size());
       while (!store.counts().isComplete()) {
         Claim claim = store.claim("b", LEASE).orElseThrow();
@@ -209,7 +179,8 @@ class StoreFailuresTest {
   void aPlanThatFindsNoRoomIsNotBegun() {
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 100"));
-    try (ResultStore store = ResultStore.open(small, Clock.systemUTC(), true)) {
+    try (ResultStore store =
+        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), true)) {
       refuses(
           () -> store.begin(Sweeps.HEADER, Sweeps.stacks(1000, 20), List.of()),
           "no room",

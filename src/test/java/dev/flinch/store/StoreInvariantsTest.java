@@ -1,6 +1,7 @@
 package dev.flinch.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.store.Sweeps.HandClock;
 import java.nio.file.Path;
@@ -51,15 +52,27 @@ class StoreInvariantsTest {
     return Stream.iterate(1L, s -> s + 1).limit(5);
   }
 
+  StoreLocation location() {
+    return StoreLocation.file(folder.resolve("results.sqlite"));
+  }
+
+  int steps() {
+    return 150;
+  }
+
+  String jdbcUrl(StoreLocation location) {
+    return "jdbc:sqlite:" + location.url();
+  }
+
   @ParameterizedTest
   @MethodSource("seeds")
   void eachNetworkIsInOneStackAndHasOneRow(long seed) throws SQLException {
     Random random = new Random(seed);
-    Path file = folder.resolve("results.sqlite");
-    try (ResultStore store = ResultStore.open(file, clock);
-        Connection reading = DriverManager.getConnection("jdbc:sqlite:" + file)) {
+    StoreLocation location = location();
+    try (ResultStore store = ResultStore.open(location, clock);
+        Connection reading = DriverManager.getConnection(jdbcUrl(location))) {
       store.begin(Sweeps.HEADER, Sweeps.stacks(STACKS, NETWORKS), List.of());
-      for (int step = 0; step < 150; step++) {
+      for (int step = 0; step < steps(); step++) {
         String said = "seed %d, step %d".formatted(seed, step);
         act(store, random, said);
         check(store, reading, said);
@@ -189,6 +202,7 @@ class StoreInvariantsTest {
   private static long number(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet found = statement.executeQuery(sql)) {
+      assertTrue(found.next());
       return found.getLong(1);
     }
   }

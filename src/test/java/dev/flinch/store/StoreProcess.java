@@ -1,25 +1,24 @@
 package dev.flinch.store;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * A process that takes part in a sweep, so that tests can have several and kill them. It prints a
- * line for each stack that it has finished. Arguments: what to do, file, its name, and the length
+ * line for each stack that it has finished. Arguments: what to do, where, its name, and the length
  * of leases in milliseconds.
  */
 final class StoreProcess {
   private StoreProcess() {}
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
-    Path file = Path.of(arguments[1]);
+    StoreLocation place = StoreLocation.of(arguments[1]);
     String name = arguments[2];
     switch (arguments[0]) {
-      case "begin" -> begin(file, name);
-      case "work" -> work(file, name, Duration.ofMillis(Long.parseLong(arguments[3])));
+      case "begin" -> begin(place, name);
+      case "work" -> work(place, name, Duration.ofMillis(Long.parseLong(arguments[3])));
       default -> throw new IllegalArgumentException(arguments[0]);
     }
   }
@@ -31,20 +30,20 @@ final class StoreProcess {
   }
 
   /** Begins a sweep of its own title. */
-  private static void begin(Path file, String name) throws IOException {
+  private static void begin(StoreLocation place, String name) throws IOException {
     awaitStart();
     SweepHeader header =
         new SweepHeader(
             name, "{}", Sweeps.HEADER.dataChecksums(), "0.1.0", Sweeps.HEADER.created());
-    try (ResultStore store = ResultStore.open(file)) {
+    try (ResultStore store = ResultStore.open(place)) {
       System.out.println(store.begin(header, Sweeps.stacks(50, 20), List.of()));
     }
   }
 
   /** Finishes stacks until all networks are; says which version of each row is its own. */
-  private static void work(Path file, String name, Duration lease)
+  private static void work(StoreLocation place, String name, Duration lease)
       throws IOException, InterruptedException {
-    try (ResultStore store = ResultStore.openExisting(file)) {
+    try (ResultStore store = ResultStore.openExisting(place)) {
       awaitStart();
       while (!store.counts().isComplete()) {
         Optional<Claim> claim = store.claim(name, lease);

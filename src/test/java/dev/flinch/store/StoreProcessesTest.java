@@ -35,8 +35,23 @@ class StoreProcessesTest {
     }
   }
 
-  private Path file() {
-    return folder.resolve("results.sqlite");
+  /** The same during a test. */
+  StoreLocation location() {
+    return StoreLocation.file(folder.resolve("results.sqlite"));
+  }
+
+  /** How many processes are killed in a row. */
+  int kills() {
+    return 6;
+  }
+
+  /** That the database finds itself in order. */
+  void assertUndamaged() throws SQLException {
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + location().url());
+        Statement statement = connection.createStatement();
+        ResultSet found = statement.executeQuery("PRAGMA integrity_check")) {
+      assertEquals("ok", found.getString(1));
+    }
   }
 
   private Process start(String... arguments) throws IOException {
@@ -50,7 +65,7 @@ class StoreProcessesTest {
                 System.getProperty("java.class.path"),
                 StoreProcess.class.getName(),
                 arguments[0],
-                file().toString()));
+                location().url()));
     command.addAll(List.of(arguments).subList(1, arguments.length));
     Process process =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
@@ -74,7 +89,7 @@ class StoreProcessesTest {
   }
 
   private void begin(int stacks, int networks) {
-    try (ResultStore store = ResultStore.open(file())) {
+    try (ResultStore store = ResultStore.open(location())) {
       assertTrue(store.begin(Sweeps.HEADER, Sweeps.stacks(stacks, networks), List.of()));
     }
   }
@@ -88,7 +103,7 @@ class StoreProcessesTest {
     }
     assertEquals(1, said.stream().filter("true"::equals).count(), said.toString());
     assertEquals(2, said.stream().filter("false"::equals).count(), said.toString());
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    try (ResultStore store = ResultStore.openExisting(location())) {
       assertEquals(
           List.of("a", "b", "c").get(said.indexOf("true")), store.header().orElseThrow().title());
       assertEquals(new Counts(1000, 0, 0, 0, 50, 0, 0, 0), store.counts());
@@ -119,7 +134,7 @@ class StoreProcessesTest {
       throws IOException, InterruptedException, SQLException {
     begin(400, 5);
     Set<String> finished = new HashSet<>();
-    for (int kill = 0; kill < 6; kill++) {
+    for (int kill = 0; kill < kills(); kill++) {
       Process worker = start("work", "killed " + kill, "300");
       BufferedReader output = release(List.of(worker)).get(0);
       for (int i = 0; i < 7 + 5 * kill; i++) {
@@ -130,7 +145,7 @@ class StoreProcessesTest {
       worker.toHandle().destroyForcibly();
       output.lines().forEach(line -> assertTrue(finished.add(line), line));
       // The last finish may have been told to nobody.
-      try (ResultStore store = ResultStore.openExisting(file())) {
+      try (ResultStore store = ResultStore.openExisting(location())) {
         long done = store.counts().doneStacks();
         assertTrue(done - finished.size() >= 0, done + " of " + finished.size());
         assertEquals(5 * done, store.rows().size());
@@ -141,18 +156,14 @@ class StoreProcessesTest {
     Process last = start("work", "last", "300");
     release(List.of(last)).get(0).lines().forEach(line -> assertTrue(finished.add(line), line));
     assertTrue(last.waitFor(10, TimeUnit.SECONDS));
-    assertTrue(finished.size() >= 400 - 6, "told of " + finished.size());
+    assertTrue(finished.size() >= 400 - kills(), "told of " + finished.size());
     assertSound(new Counts(0, 2000, 0, 0, 0, 0, 400, 0));
   }
 
-  /** SQLite finds no damage, and every network is there once. */
+  /** The database is in order, and every network is there once. */
   private void assertSound(Counts expected) throws SQLException {
-    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file());
-        Statement statement = connection.createStatement();
-        ResultSet found = statement.executeQuery("PRAGMA integrity_check")) {
-      assertEquals("ok", found.getString(1));
-    }
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    assertUndamaged();
+    try (ResultStore store = ResultStore.openExisting(location())) {
       List<NetworkRow> rows = store.rows();
       assertEquals(
           rows.size(), rows.stream().map(row -> row.text(Column.IDENTITY)).distinct().count());

@@ -47,6 +47,17 @@ class DryRunTest {
   }
 
   @Test
+  void saysHowMuchSoonerMoreWorkersWouldBeDone() {
+    DryRun run = DryRun.of(Sweeps.plan(SWEEP));
+    double onEight = run.secondsOnMore().get(8);
+    assertTrue(onEight >= run.seconds() / 8 && onEight < run.seconds(), run.toString());
+    assertTrue(run.secondsOnMore().get(64) <= onEight, run.toString());
+    assertTrue(
+        run.text().contains("on 1 worker, if every network trains to its limit\n          "),
+        run.text());
+  }
+
+  @Test
   void textIsForPeopleAndJsonForPrograms() {
     DryRun run = DryRun.of(Sweeps.plan(SWEEP));
     String text = run.text();

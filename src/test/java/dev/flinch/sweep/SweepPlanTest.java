@@ -413,7 +413,13 @@ class SweepPlanTest {
     for (int s = 0; s < plan.stacks().size(); s += 7) {
       List<String> identities = plan.stacks().get(s).identities();
       StackRequest request = plan.request(identities);
-      assertEquals(identities, request.stack().replicas().stream().map(Replica::id).toList());
+      assertEquals(identities, request.identities());
+      assertEquals(
+          identities.stream().map(id -> plan.configuration(plan.indexOf(id))).toList(),
+          request.networks());
+      assertEquals(request, StackRequest.ofJson(request.toJson()));
+      List<String> half = identities.subList(0, (identities.size() + 1) / 2);
+      assertEquals(plan.request(half), request.only(half));
       for (Replica replica : request.stack().replicas()) {
         Configuration network = plan.configuration(plan.indexOf(replica.id()));
         Replica alone = network.replicas().get(0);

@@ -111,11 +111,13 @@ class SweepTest {
     SweepConfiguration sweep = SweepConfiguration.load(configuration, List.of());
     Workshop workshop =
         new Workshop(stackBytes, Rate.ofProducts(1e11), devices.size(), Duration.ofMinutes(1));
+    SweepFolder place = new SweepFolder(folder);
     return Sweep.run(
         SweepPlan.of(sweep, workshop),
-        new SweepFolder(folder),
+        place,
+        place.store(),
         shared == null ? Path.of("no-data-directory") : shared,
-        devices,
+        new LocalEngine(devices),
         new Sweep.Options(lease, false, true),
         progress);
   }
