@@ -80,7 +80,7 @@ class SparkSubmissionTest {
     SparkCluster.Node command =
         flinch(sweep(SWEEP.replace("\"epochs\": 2", "\"epochs\": 1000000"), "local[1]"));
     command.awaitText("Spark log level");
-    List<ProcessHandle> drivers = command.process().descendants().toList();
+    List<ProcessHandle> drivers = command.process().children().toList();
     assertEquals(1, drivers.size(), drivers.toString());
     command.process().destroyForcibly();
     drivers.get(0).onExit().get(30, TimeUnit.SECONDS);
