@@ -451,7 +451,7 @@ class SparkSweepTest {
       assertFalse(said.contains(vanishing.password()), said);
       vanishing.startAgain();
       assertTrue(counts(run.store()).done() > 0);
-      locally(run.configuration, run.folder(), run.store());
+      locally(run.configuration, temporary.resolve("rest"), run.store());
       assertSame(fewUndisturbed, metrics(run.store()));
     }
   }
@@ -468,6 +468,7 @@ class SparkSweepTest {
   }
 
   @Test
+  @Tag("slow")
   void networksThatDivergeAndStacksThatDontFitAreWhatTheyAreLocally() throws Exception {
     Run run = new Run();
     run.configuration = written("[0.01, 0.1]", "[0.01, 1e30]");
@@ -509,13 +510,14 @@ class SparkSweepTest {
   }
 
   @Test
+  @Tag("slow")
   void aLostDeviceEndsTheSweepAndLeavesItsStacksToOthers() throws Exception {
     Run run = new Run();
     run.opener = Opener.LOST;
     String said = run.complete(run.start(), 2);
     assertTrue(said.contains("fell off the bus"), said);
     assertEquals(0, counts(run.store()).failed());
-    locally(run.configuration, run.folder(), run.store());
+    locally(run.configuration, temporary.resolve("rest"), run.store());
     assertSame(fewUndisturbed, metrics(run.store()));
   }
 
