@@ -39,6 +39,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -80,6 +81,7 @@ class SparkSweepTest {
   private static Map<String, NetworkRow> fewUndisturbed;
 
   @TempDir Path temporary;
+  private final List<SparkCluster.Node> drivers = new ArrayList<>();
 
   @BeforeAll
   static void sweepUndisturbed() throws IOException {
@@ -97,6 +99,11 @@ class SparkSweepTest {
     return sweep
         .replace("{\"linear\": [1, 3]}", "1")
         .replaceFirst("\"trajectories\": \\[.*\\]", "\"trajectories\": []");
+  }
+
+  @AfterEach
+  void endDrivers() {
+    drivers.forEach(SparkCluster.Node::kill);
   }
 
   @AfterAll
@@ -185,16 +192,19 @@ class SparkSweepTest {
     }
 
     SparkCluster.Node start() throws IOException {
-      return driver.start(
-          temporary.resolve("driver-%d.log".formatted(runs++)),
-          configuration,
-          folder(),
-          userUrl,
-          stackBytes,
-          LEASE.toSeconds(),
-          patience,
-          opener,
-          "auto");
+      SparkCluster.Node started =
+          driver.start(
+              temporary.resolve("driver-%d.log".formatted(runs++)),
+              configuration,
+              folder(),
+              userUrl,
+              stackBytes,
+              LEASE.toSeconds(),
+              patience,
+              opener,
+              "auto");
+      drivers.add(started);
+      return started;
     }
 
     /** Waits until it has ended. */
