@@ -2,6 +2,7 @@ package dev.flinch.sweep.spark;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.device.DeviceLostException;
+import java.util.concurrent.ExecutionException;
 
 /**
  * Why a job of Spark failed, once its task was tried as often as Spark tries.
@@ -31,7 +32,7 @@ record JobFailure(Throwable thrown, boolean ended) {
   /** In a line. */
   String reason() {
     Throwable of =
-        thrown instanceof java.util.concurrent.ExecutionException && thrown.getCause() != null
+        thrown instanceof ExecutionException && thrown.getCause() != null
             ? thrown.getCause()
             : thrown;
     return String.valueOf(of.getMessage()).lines().findFirst().orElse(of.toString());

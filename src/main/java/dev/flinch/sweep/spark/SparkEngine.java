@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
@@ -175,7 +176,7 @@ public final class SparkEngine implements SweepEngine, AutoCloseable {
 
   /** Where executors are, each as often as there are executors. */
   private List<String> executorHosts() {
-    String driver = org.apache.spark.SparkEnv.get().blockManager().blockManagerId().hostPort();
+    String driver = SparkEnv.get().blockManager().blockManagerId().hostPort();
     return Stream.of(spark.sc().statusTracker().getExecutorInfos())
         .filter(executor -> !driver.equals(executor.host() + ":" + executor.port()))
         .map(executor -> executor.host())

@@ -8,6 +8,7 @@ import dev.flinch.device.cuda.emulator.EmulatedDriver;
 import dev.flinch.experiment.FailingDevice;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.Arrays;
 
 /** Devices of executors, for tests. */
 enum Opener implements DeviceOpener {
@@ -36,21 +37,14 @@ enum Opener implements DeviceOpener {
   DEADLY {
     @Override
     public Device open(String name, int cores) {
-      Device small = FailingDevice.withMemory(new CpuDevice(cores), 5_000_000);
-      return (Device)
-          Proxy.newProxyInstance(
-              Opener.class.getClassLoader(),
-              new Class<?>[] {Device.class},
-              (proxy, method, arguments) -> {
-                try {
-                  return method.invoke(small, arguments);
-                } catch (InvocationTargetException e) {
-                  if (e.getCause() instanceof OutOfDeviceMemoryException) {
-                    Runtime.getRuntime().halt(1);
-                  }
-                  throw e.getCause();
-                }
-              });
+      return small(cores, () -> Runtime.getRuntime().halt(1));
+    }
+  },
+  /** A device with which large stacks take more of the heap than there is. */
+  GREEDY {
+    @Override
+    public Device open(String name, int cores) {
+      return small(cores, () -> Arrays.fill(new long[Integer.MAX_VALUE / 2], 1));
     }
   },
   /** Cards in software, named as those that Spark has given. */
@@ -59,5 +53,28 @@ enum Opener implements DeviceOpener {
     public Device open(String name, int cores) {
       return new CudaDevice(name, new EmulatedDriver());
     }
+  };
+
+  /**
+   * A CPU with little memory for stacks.
+   *
+   * @param full what happens where that isn't enough
+   */
+  private static Device small(int cores, Runnable full) {
+    Device small = FailingDevice.withMemory(new CpuDevice(cores), 5_000_000);
+    return (Device)
+        Proxy.newProxyInstance(
+            Opener.class.getClassLoader(),
+            new Class<?>[] {Device.class},
+            (proxy, method, arguments) -> {
+              try {
+                return method.invoke(small, arguments);
+              } catch (InvocationTargetException e) {
+                if (e.getCause() instanceof OutOfDeviceMemoryException) {
+                  full.run();
+                }
+                throw e.getCause();
+              }
+            });
   }
 }

@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -90,9 +91,6 @@ final class SparkCluster implements AutoCloseable {
       process.onExit().join();
     }
   }
-
-  /** What a program came to. */
-  record Ended(int code, String output, String errors) {}
 
   private SparkCluster(Path folder) throws IOException {
     this.folder = Files.createDirectories(folder);
@@ -193,10 +191,6 @@ final class SparkCluster implements AutoCloseable {
   /** Where applications are submitted to. */
   String url() {
     return url;
-  }
-
-  Node worker(int index) {
-    return workers.get(index);
   }
 
   Node addWorker(String... options) throws IOException {
@@ -334,8 +328,7 @@ final class SparkCluster implements AutoCloseable {
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
         if (!file.toString().endsWith(".jar")) {
-          all.append(
-              new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1));
+          all.append(new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1));
         }
       }
     }

@@ -24,8 +24,6 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("slow")
 class SparkPaceTest {
-  private static final int SWEEPS = 5;
-
   @TempDir Path temporary;
 
   /** What a sweep took. */
@@ -45,7 +43,7 @@ class SparkPaceTest {
     Path trivial = sweep("\"train\": 20, \"test\": 20", 1, 4, 100);
     try (SparkCluster cluster = SparkCluster.start(temporary.resolve("cluster"), 2)) {
       // One worker: the driver and the database have the other core.
-      List<Pace> paces = sweeps(cluster, trivial, 1, 1);
+      List<Pace> paces = sweeps(cluster, trivial, 1, 1, 5);
       double millis = median(paces, Pace::millisBesides);
       System.out.printf(Locale.ROOT, "%.1f ms beside each stack%n%s%n", millis, paces);
       assertEquals(100, paces.get(0).stacks());
@@ -56,10 +54,10 @@ class SparkPaceTest {
   @Test
   void twoWorkersAreNearlyTwiceAsFastAsOne() throws IOException {
     double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
-    Path networks = sweep("\"train\": 1000, \"test\": 200", 10, 32, 200);
+    Path networks = sweep("\"train\": 1000, \"test\": 200", 60, 32, 200);
     try (SparkCluster cluster = SparkCluster.start(temporary.resolve("cluster"), 2)) {
-      List<Pace> one = sweeps(cluster, networks, 1, 4L << 20);
-      List<Pace> two = sweeps(cluster, networks, 2, 4L << 20);
+      List<Pace> one = sweeps(cluster, networks, 1, 4L << 20, 3);
+      List<Pace> two = sweeps(cluster, networks, 2, 4L << 20, 3);
       double ratio = median(two, Pace::networksPerSecond) / median(one, Pace::networksPerSecond);
       System.out.printf(
           Locale.ROOT, "two workers: %.2f times the rate of one%n%s%n%s%n", ratio, one, two);
@@ -86,7 +84,9 @@ class SparkPaceTest {
             .formatted(data, epochs, width, networks));
   }
 
-  private List<Pace> sweeps(SparkCluster cluster, Path configuration, int cores, long stackBytes)
+  /** Carries a sweep out once more than it is timed. */
+  private List<Pace> sweeps(
+      SparkCluster cluster, Path configuration, int cores, long stackBytes, int timed)
       throws IOException {
     PostgresServer server = PostgresServer.shared();
     SparkCluster.Driver driver =
@@ -94,7 +94,7 @@ class SparkPaceTest {
             .with("spark.cores.max", String.valueOf(cores));
     List<Object> arguments =
         new ArrayList<>(List.of(configuration, temporary.resolve("sweep-" + cores), stackBytes));
-    for (int i = 0; i <= SWEEPS; i++) {
+    for (int i = 0; i <= timed; i++) {
       arguments.add(server.newUrl());
     }
     SparkCluster.Node run =
@@ -107,7 +107,7 @@ class SparkPaceTest {
         .filter(line -> line.startsWith("pace "))
         .skip(1)
         .forEach(line -> paces.add(pace(line)));
-    assertEquals(SWEEPS, paces.size(), said);
+    assertEquals(timed, paces.size(), said);
     assertEquals(cores, paces.get(0).workers(), said);
     return paces;
   }

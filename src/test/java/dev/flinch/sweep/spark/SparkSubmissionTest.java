@@ -10,11 +10,13 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,10 +37,19 @@ class SparkSubmissionTest {
       """;
 
   @TempDir Path temporary;
+  private final List<SparkCluster.Node> commands = new ArrayList<>();
 
   private SparkCluster.Node flinch(String... arguments) throws IOException {
     SparkCluster.home();
-    return SparkCluster.flinch(temporary.resolve("flinch.log"), Map.of(), arguments);
+    SparkCluster.Node command =
+        SparkCluster.flinch(temporary.resolve("flinch.log"), Map.of(), arguments);
+    commands.add(command);
+    return command;
+  }
+
+  @AfterEach
+  void endCommands() {
+    commands.forEach(SparkCluster.Node::kill);
   }
 
   private String[] sweep(String configuration, String master) throws IOException {
@@ -80,7 +91,7 @@ class SparkSubmissionTest {
     SparkCluster.Node command =
         flinch(sweep(SWEEP.replace("\"epochs\": 2", "\"epochs\": 1000000"), "local[1]"));
     command.awaitText("Spark log level");
-    List<ProcessHandle> drivers = command.process().descendants().toList();
+    List<ProcessHandle> drivers = command.process().children().toList();
     assertEquals(1, drivers.size(), drivers.toString());
     command.process().destroyForcibly();
     drivers.get(0).onExit().get(30, TimeUnit.SECONDS);

@@ -1,5 +1,6 @@
 package dev.flinch.sweep.spark;
 
+import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.store.StoreLocation;
@@ -19,9 +20,6 @@ import java.util.List;
  * opener of devices, and the device asked for.
  */
 public final class SparkSweep {
-  static final String BEGUN = "begun";
-  static final String ENDED = "ended";
-
   private SparkSweep() {}
 
   public static void main(String[] arguments) {
@@ -35,25 +33,16 @@ public final class SparkSweep {
               new Workshop(
                   Long.parseLong(arguments[3]), Rate.ofProducts(1e11), 2, Duration.ofMinutes(1)));
       Path folder = Path.of(arguments[1]);
-      boolean[] begun = {false};
-      Sweep.Outcome outcome =
-          Sweep.run(
-              plan,
-              new SweepFolder(folder),
-              StoreLocation.of(arguments[2])
-                  .withPatience(Duration.ofSeconds(Long.parseLong(arguments[5]))),
-              folder,
-              engine,
-              new Sweep.Options(Duration.ofSeconds(Long.parseLong(arguments[4])), false, true),
-              (task, done, total) -> {
-                if (!begun[0] && done > 0) {
-                  begun[0] = true;
-                  System.out.println(BEGUN);
-                }
-              });
-      System.out.printf(
-          "%s %d stacks, %.3f s, busy %.3f s%n",
-          ENDED, outcome.counts().doneStacks(), outcome.seconds(), outcome.stackSeconds());
+      Sweep.run(
+          plan,
+          new SweepFolder(folder),
+          StoreLocation.of(arguments[2])
+              .withPatience(Duration.ofSeconds(Long.parseLong(arguments[5]))),
+          folder,
+          engine,
+          new Sweep.Options(Duration.ofSeconds(Long.parseLong(arguments[4])), false, true),
+          Progress.NONE);
+      System.out.println("ended");
     } catch (RequestException | DeviceLostException e) {
       System.out.println("refused: " + e.getMessage());
       code = 2;
