@@ -9,6 +9,7 @@ import dev.flinch.device.cuda.driver.DriverException;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Measurement.Quantity;
+import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -45,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TrajectoryCommand.class,
       RegionsCommand.class,
       PerPointCommand.class,
+      StiffnessCommand.class,
       DataCommand.class,
       DoctorCommand.class,
       BenchCommand.class,
@@ -79,6 +81,7 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Points.class, Points::parse)
         .registerConverter(Activation.class, asked(Activation::named))
         .registerConverter(Quantity.class, asked(Quantity::named))
+        .registerConverter(Pairs.class, asked(Pairs::named))
         .registerConverter(Split.class, word(Split.class))
         .registerConverter(Kind.class, word(Kind.class))
         .registerConverter(SweepCommand.Engine.class, word(SweepCommand.Engine.class))

@@ -4,6 +4,7 @@ import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.ImageShape;
+import java.util.Comparator;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -159,6 +160,31 @@ public final class LabelledImages {
               .formatted(name, count(), count(), n));
     }
     return n == count() ? this : subset(name, IntStream.range(0, n).toArray());
+  }
+
+  /**
+   * The first {@code n} images of each class, in the split's order; refuses more than a class has.
+   */
+  public LabelledImages firstOfEach(int n) {
+    int[] have = new int[classes];
+    IntStream.of(labels).forEach(label -> have[label]++);
+    int fewest =
+        IntStream.range(0, classes)
+            .boxed()
+            .min(Comparator.comparingInt(c -> have[c]))
+            .orElseThrow();
+    if (have[fewest] == 0) {
+      throw new RequestException(
+          "%s has no images of class %d: expected some of each where the first of each are asked for; ask for the first images of all classes"
+              .formatted(name, fewest));
+    }
+    if (n < 1 || n > have[fewest]) {
+      throw new RequestException(
+          "%s has %d images of class %d: expected to be asked for 1 to %d of each class, found %d"
+              .formatted(name, have[fewest], fewest, have[fewest], n));
+    }
+    int[] taken = new int[classes];
+    return subset(name, IntStream.range(0, count()).filter(i -> taken[labels[i]]++ < n).toArray());
   }
 
   /**

@@ -3,12 +3,9 @@ package dev.flinch.report;
 import java.awt.AlphaComposite;
 import java.awt.BasicStroke;
 import java.awt.Color;
-import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.Shape;
-import java.awt.font.FontRenderContext;
-import java.awt.geom.AffineTransform;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
@@ -125,7 +122,9 @@ public final class RegionFigure {
             anchors.forEach(anchor -> disc(graphics, anchor, radius, densityLeft, squareTop));
             frame(graphics, densityLeft, squareTop);
             if (i == networks.size() - 1) {
-              scale(graphics, top, left(columns - 1) + SIDE + 14, squareTop);
+              new ColourBar(
+                      0, top, value -> Viridis.rgb(value / top), "transitions per unit of length")
+                  .draw(graphics, left(columns - 1) + SIDE + 14, squareTop, SIDE);
             }
           }
         },
@@ -162,22 +161,12 @@ public final class RegionFigure {
   private static void header(Graphics2D g, String title, String subtitle, int width, int height) {
     g.setPaint(Color.WHITE);
     g.fill(new Rectangle2D.Double(0, 0, width, height));
-    text(g, title, Style.TITLE, Style.INK, MARGIN, 34);
-    text(g, subtitle, Style.SMALL, Style.QUIET, MARGIN, 56);
+    Style.text(g, title, Style.TITLE, Style.INK, MARGIN, 34);
+    Style.text(g, subtitle, Style.SMALL, Style.QUIET, MARGIN, 56);
   }
 
   private static void caption(Graphics2D g, String text, int left, int top) {
-    text(g, text, Style.TEXT, Style.INK, left, top + CAPTION - 9);
-  }
-
-  private static void text(Graphics2D g, String text, Font font, Color colour, double x, double y) {
-    g.setFont(font);
-    g.setPaint(colour);
-    g.drawString(text, (float) x, (float) y);
-  }
-
-  private static double width(String text, Font font) {
-    return font.getStringBounds(text, new FontRenderContext(null, true, true)).getWidth();
+    Style.text(g, text, Style.TEXT, Style.INK, left, top + CAPTION - 9);
   }
 
   private static void image(Graphics2D g, BufferedImage image, int left, int top) {
@@ -227,42 +216,6 @@ public final class RegionFigure {
     return image;
   }
 
-  private static void scale(Graphics2D g, double top, int left, int up) {
-    int steps = 256;
-    for (int i = 0; i < steps; i++) {
-      double y = up + SIDE * (1 - (i + 1.0) / steps);
-      g.setPaint(new Color(Viridis.rgb((i + 0.5) / steps)));
-      g.fill(new Rectangle2D.Double(left, y, 14, (double) SIDE / steps + (i > 0 ? 0.5 : 0)));
-    }
-    g.setPaint(Style.INK);
-    g.setStroke(Style.THIN);
-    g.draw(new Rectangle2D.Double(left, up, 14, SIDE));
-    double step = step(top);
-    for (int i = 0; i * step <= top; i++) {
-      double y = up + SIDE * (1 - i * step / top);
-      g.draw(new Line2D.Double(left + 14, y, left + 18, y));
-      text(g, number(i * step), Style.SMALL, Style.INK, left + 22, y + 4);
-    }
-    String label = "transitions per unit of length";
-    AffineTransform before = g.getTransform();
-    g.translate(left + 70, up + SIDE / 2 + width(label, Style.TEXT) / 2);
-    g.rotate(-Math.PI / 2);
-    text(g, label, Style.TEXT, Style.INK, 0, 0);
-    g.setTransform(before);
-  }
-
-  /** The distance of ticks: 1, 2 or 5 times a power of ten, four to ten of them. */
-  private static double step(double top) {
-    double power = Math.pow(10, Math.floor(Math.log10(top / 4)));
-    return top / 4 >= 5 * power ? 5 * power : top / 4 >= 2 * power ? 2 * power : power;
-  }
-
-  private static String number(double value) {
-    return value == Math.rint(value)
-        ? String.valueOf((long) value)
-        : String.valueOf(Math.round(value * 1e6) / 1e6);
-  }
-
   /** An image beside the place it stands at, with a line to it. */
   private static void inset(Graphics2D g, Anchor anchor, int left, int top) {
     double x = x(anchor.x(), left);
@@ -281,7 +234,7 @@ public final class RegionFigure {
     g.setStroke(Style.BAR);
     g.draw(leader);
     g.fill(new Ellipse2D.Double(x - 3.2, y - 3.2, 6.4, 6.4));
-    double label = width(anchor.label(), Style.SMALL);
+    double label = Style.width(anchor.label(), Style.SMALL);
     double wide = Math.max(INSET, label + 10);
     Rectangle2D card =
         new Rectangle2D.Double(insetX + (INSET - wide) / 2 - 3, insetY - 21, wide + 6, INSET + 24);
@@ -290,7 +243,7 @@ public final class RegionFigure {
     g.setPaint(Style.INK);
     g.setStroke(Style.THIN);
     g.draw(card);
-    text(g, anchor.label(), Style.SMALL, Style.INK, insetX + (INSET - label) / 2, insetY - 6);
+    Style.text(g, anchor.label(), Style.SMALL, Style.INK, insetX + (INSET - label) / 2, insetY - 6);
     g.setRenderingHint(
         RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_NEAREST_NEIGHBOR);
     g.drawImage(anchor.image(), (int) Math.round(insetX), (int) insetY, INSET, INSET, null);
@@ -304,13 +257,13 @@ public final class RegionFigure {
     g.setPaint(Color.WHITE);
     g.setStroke(Style.LINE);
     g.draw(disc);
-    double label = width(anchor.label(), Style.SMALL);
+    double label = Style.width(anchor.label(), Style.SMALL);
     double labelY = anchor.y() < -0.5 ? y - r - 8 : y + r + 16;
     g.setComposite(AlphaComposite.getInstance(AlphaComposite.SRC_OVER, 0.6f));
     g.setPaint(Style.INK);
     g.fill(new Rectangle2D.Double(x - label / 2 - 4, labelY - 12, label + 8, 16));
     g.setComposite(AlphaComposite.SrcOver);
-    text(g, anchor.label(), Style.SMALL, Color.WHITE, x - label / 2, labelY);
+    Style.text(g, anchor.label(), Style.SMALL, Color.WHITE, x - label / 2, labelY);
   }
 
   private static double x(double x, int left) {

@@ -3,7 +3,9 @@ package dev.flinch.report;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
+import java.awt.Graphics2D;
 import java.awt.Shape;
+import java.awt.font.FontRenderContext;
 import java.awt.geom.AffineTransform;
 import java.awt.geom.Area;
 import java.awt.geom.Ellipse2D;
@@ -173,6 +175,25 @@ final class Style {
     if (plot.getDomainAxis() != null) {
       dress(plot.getDomainAxis(), new RectangleInsets(3, 12, 2, 12));
     }
+  }
+
+  static void text(Graphics2D g, String text, Font font, Color colour, double x, double y) {
+    g.setFont(font);
+    g.setPaint(colour);
+    g.drawString(text, (float) x, (float) y);
+  }
+
+  /** Text that reads upwards, its middle at {@code middle}. */
+  static void upright(Graphics2D g, String text, double x, double middle) {
+    AffineTransform before = g.getTransform();
+    g.translate(x, middle + width(text, TEXT) / 2);
+    g.rotate(-Math.PI / 2);
+    text(g, text, TEXT, INK, 0, 0);
+    g.setTransform(before);
+  }
+
+  static double width(String text, Font font) {
+    return font.getStringBounds(text, new FontRenderContext(null, true, true)).getWidth();
   }
 
   static LegendItem legendLine(String label, Color colour) {

@@ -11,13 +11,18 @@ final class Viridis {
 
   /** The colour of a value from 0, dark, to 1, light; values beyond have the nearer end's. */
   static int rgb(double value) {
-    double place = Math.min(Math.max(value, 0), 1) * (STEPS.length - 1);
-    int below = Math.min((int) place, STEPS.length - 2);
+    return between(STEPS, value);
+  }
+
+  /** The same of other steps, at equal distances from 0 to 1. */
+  static int between(int[] steps, double value) {
+    double place = Math.min(Math.max(value, 0), 1) * (steps.length - 1);
+    int below = Math.min((int) place, steps.length - 2);
     double part = place - below;
     int rgb = 0;
     for (int shift = 16; shift >= 0; shift -= 8) {
-      int low = STEPS[below] >> shift & 0xFF;
-      int high = STEPS[below + 1] >> shift & 0xFF;
+      int low = steps[below] >> shift & 0xFF;
+      int high = steps[below + 1] >> shift & 0xFF;
       rgb |= (int) Math.round(low + part * (high - low)) << shift;
     }
     return rgb;

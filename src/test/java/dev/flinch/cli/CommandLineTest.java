@@ -95,6 +95,7 @@ class CommandLineTest {
         "trajectory",
         "regions",
         "points",
+        "stiffness",
         "data",
         "data list",
         "data fetch",

@@ -176,4 +176,21 @@ class LabelledImagesTest {
     }
     images.requireIndex(2);
   }
+
+  @Test
+  void theFirstOfEachClassStandInTheSplitsOrder() {
+    int[] labels = {2, 0, 0, 1, 2, 0, 1, 2};
+    LabelledImages images =
+        new LabelledImages("some", new ImageShape(1, 1, 2), 3, new byte[8][2], labels);
+    assertArrayEquals(new int[] {2, 0, 1}, images.firstOfEach(1).labels());
+    assertArrayEquals(new int[] {2, 0, 0, 1, 2, 1}, images.firstOfEach(2).labels());
+    for (int n : new int[] {0, 3}) {
+      String message =
+          assertThrows(RequestException.class, () -> images.firstOfEach(n)).getMessage();
+      assertTrue(message.contains("2 images of class 1") && message.contains("1 to 2"), message);
+    }
+    String message =
+        assertThrows(RequestException.class, () -> images.first(3).firstOfEach(1)).getMessage();
+    assertTrue(message.contains("some has no images of class 1"), message);
+  }
 }

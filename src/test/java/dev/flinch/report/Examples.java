@@ -5,6 +5,7 @@ import dev.flinch.base.RandomStreams.Purpose;
 import java.awt.image.BufferedImage;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.apache.commons.rng.UniformRandomProvider;
 
 /** Numbers shaped like those of a study, for figures to be drawn from. */
@@ -181,5 +182,31 @@ final class Examples {
         "one network",
         new PointBoundsFigure.Points(losses, norms, wrong),
         new PointBoundsFigure.Curves(at, lower, upper, 2.5));
+  }
+
+  /** Cosines from −0.27 between classes far apart to 0.73 within; none within the last. */
+  static StiffnessFigure.Matrix stiffness(int classes) {
+    Double[][] values = new Double[classes][classes];
+    for (int a = 0; a < classes; a++) {
+      for (int b = 0; b < classes; b++) {
+        values[a][b] = a == b ? 0.73 : -0.27 * Math.abs(a - b) / (classes - 1);
+      }
+    }
+    values[classes - 1][classes - 1] = null;
+    return new StiffnessFigure.Matrix(
+        values, "class of the train image", "class of the test image");
+  }
+
+  static List<StiffnessFigure.Bin> distances() {
+    return IntStream.range(0, 18)
+        .mapToObj(
+            i -> {
+              double distance = 0.05 * i + 0.03;
+              return new StiffnessFigure.Bin(
+                  distance,
+                  0.5 - 0.8 * distance + 0.02 * Math.sin(7 * i),
+                  1 + (long) (400 * Math.exp(-Math.pow((i - 9) / 4.0, 2))));
+            })
+        .toList();
   }
 }

@@ -36,7 +36,7 @@ class FiguresTest {
   @TempDir Path folder;
 
   private static final Map<String, Supplier<Figure>> FIGURES =
-      Stream.of(pointFigures(), otherFigures())
+      Stream.of(pointFigures(), stiffnessFigures(), otherFigures())
           .flatMap(figures -> figures.entrySet().stream())
           .collect(
               Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue, (a, b) -> a, TreeMap::new));
@@ -65,6 +65,34 @@ class FiguresTest {
                 new PointBoundsFigure.Points(new double[1], new double[1], new boolean[] {true}),
                 new PointBoundsFigure.Curves(
                     new double[] {1}, new double[] {0}, new double[] {0}, 0)));
+  }
+
+  private static Map<String, Supplier<Figure>> stiffnessFigures() {
+    return Map.of(
+        "stiffness",
+        () ->
+            StiffnessFigure.of(
+                "Stiffness",
+                "s",
+                Examples.stiffness(10),
+                Examples.distances(),
+                new StiffnessFigure.Line(-0.8, 0.5, 0.625, 0.59, 0.66)),
+        "stiffness-many",
+        () ->
+            StiffnessFigure.of(
+                "A hundred classes, a line that crosses far away",
+                "s",
+                Examples.stiffness(100),
+                Examples.distances(),
+                new StiffnessFigure.Line(-0.05, 0.5, 10.0, 0.9, null)),
+        "stiffness-hard",
+        () ->
+            StiffnessFigure.of(
+                "No pairs",
+                "s",
+                new StiffnessFigure.Matrix(new Double[2][2], "rows", "columns"),
+                List.of(),
+                new StiffnessFigure.Line(null, null, null, null, null)));
   }
 
   private static Map<String, Supplier<Figure>> otherFigures() {
@@ -132,7 +160,10 @@ class FiguresTest {
         "points",
         "points-hard",
         "points-bounds",
-        "points-bounds-hard"
+        "points-bounds-hard",
+        "stiffness",
+        "stiffness-many",
+        "stiffness-hard"
       })
   void equalNumbersGiveEqualBytesInAnyLocale(String name) {
     Figure first = FIGURES.get(name).get();
@@ -162,7 +193,10 @@ class FiguresTest {
         "points",
         "points-hard",
         "points-bounds",
-        "points-bounds-hard"
+        "points-bounds-hard",
+        "stiffness",
+        "stiffness-many",
+        "stiffness-hard"
       })
   void figuresAreWellFormedSvgAndLargePng(String name) throws Exception {
     Figure figure = FIGURES.get(name).get();
@@ -240,6 +274,48 @@ class FiguresTest {
     for (String part :
         List.of("lower bound", "maximum-entropy curve", "misclassified", "one point in 2", "2.5")) {
       assertTrue(text.contains(part), part + " in " + text);
+    }
+  }
+
+  @Test
+  void figuresOfStiffnessSayTheCriticalLengthAndEveryCell() throws Exception {
+    String text = text(FIGURES.get("stiffness").get());
+    for (String part :
+        List.of(
+            "ξ = 0.625 (95%: 0.590 to 0.660)",
+            "grey: no pairs",
+            "–",
+            "0.73",
+            "-0.27",
+            "class of the train image",
+            "class of the test image",
+            "mean cosine",
+            "1 − cosine between inputs")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+    text = text(FIGURES.get("stiffness-many").get());
+    assertTrue(text.contains("ξ = 10.0 (95%: from 0.900 on)"), text);
+    assertFalse(text.contains("0.73"), text);
+    assertTrue(text(FIGURES.get("stiffness-hard").get()).contains("no pairs"));
+    assertTrue(
+        text(StiffnessFigure.of(
+                "t",
+                "s",
+                Examples.stiffness(3),
+                Examples.distances(),
+                new StiffnessFigure.Line(0.1, 0.5, null, null, null)))
+            .contains("no critical length"));
+  }
+
+  @Test
+  void divergingColoursAreBlueBelowZeroAndRedAbove() {
+    assertEquals(0xF7F7F7, Diverging.rgb(0));
+    assertEquals(Diverging.rgb(-1), Diverging.rgb(-3));
+    for (double value : new double[] {0.2, 0.5, 1}) {
+      int below = Diverging.rgb(-value);
+      int above = Diverging.rgb(value);
+      assertTrue((below & 0xFF) > (below >> 16), "blue at " + value);
+      assertTrue((above & 0xFF) < (above >> 16), "red at " + value);
     }
   }
 
