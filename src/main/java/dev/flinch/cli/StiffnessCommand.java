@@ -109,8 +109,8 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
         "network",
         "%s, %,d parameters".formatted(m.network().architecture(), m.network().parameters()));
     line(out, "data", m.images());
-    line(out, "critical length", length(m.criticalLength()) + " by the cosine");
-    line(out, "", length(m.signCriticalLength()) + " by the sign");
+    line(out, "critical length", length("cosine", m.criticalLength()));
+    line(out, "", length("sign", m.signCriticalLength()));
     out.println();
     List<List<String>> rows = new ArrayList<>();
     rows.add(row("all layers", m.cosine(), m.sign()));
@@ -120,8 +120,7 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
     }
     out.print(
         Table.format(
-            List.of("", "cosine within", "between classes", "sign within", "between classes"),
-            rows));
+            List.of("", "cosine within", "cosine between", "sign within", "sign between"), rows));
     Double[][] matrix = m.cosine().classMatrix();
     if (matrix.length <= MOST_PRINTED) {
       out.println();
@@ -150,20 +149,18 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
     }
   }
 
-  private static String length(Length length) {
+  private static String length(String what, Length length) {
     if (length.value() == null) {
-      return "none";
+      return "none by the %s: its line %s".formatted(what, length.undefined());
     }
     Double low = length.interval()[0];
     Double high = length.interval()[1];
-    return "%.4g, 95%% of resamples %s"
-        .formatted(
-            length.value(),
-            low == null
-                ? "without one"
-                : high == null
-                    ? "from %.4g on".formatted(low)
-                    : "from %.4g to %.4g".formatted(low, high));
+    return "%.4g by the %s".formatted(length.value(), what)
+        + (low == null
+            ? ""
+            : high == null
+                ? ", 95%% of resamples from %.4g on".formatted(low)
+                : ", 95%% of resamples from %.4g to %.4g".formatted(low, high));
   }
 
   private static List<String> row(String what, ClassStiffness cosine, ClassStiffness sign) {

@@ -96,14 +96,17 @@ public record StiffnessMeasurement(
    * A critical length, as {@link CriticalLength} has it.
    *
    * @param interval where the interval of 95% of resamples begins, and where it ends
+   * @param undefined why there is none: what the line needs or does; null where there is a value
    */
-  public record Length(Double value, Double[] interval, Double slope, Double intercept) {
+  public record Length(
+      Double value, Double[] interval, Double slope, Double intercept, String undefined) {
     static Length of(CriticalLength length) {
       return new Length(
           length.value(),
           new Double[] {length.low(), length.high()},
           length.slope(),
-          length.intercept());
+          length.intercept(),
+          length.undefined());
     }
   }
 
@@ -200,7 +203,7 @@ public record StiffnessMeasurement(
   public Figure figure(String title) {
     return StiffnessFigure.of(
         title,
-        "%s.  Cosine between the loss gradients of two images.  Points: pairs of about one distance, larger for more pairs; line: least squares; ξ: where it crosses zero."
+        "%s.  Points: pairs of about one distance, larger for more pairs; line: least squares; ξ: where it crosses zero."
             .formatted(images()),
         new StiffnessFigure.Matrix(cosine.classMatrix(), label(pairs.rows), label(pairs.columns)),
         distance.stream()

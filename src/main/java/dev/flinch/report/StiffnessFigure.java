@@ -31,7 +31,7 @@ public final class StiffnessFigure {
   private static final int CAPTION = 28;
   private static final int BAR_AT = 14;
   private static final int BAR = 92;
-  private static final int GAP = 10;
+  private static final int GAP = 26;
   private static final int AXIS = 64;
   private static final int RIGHT = 470;
 
@@ -83,7 +83,11 @@ public final class StiffnessFigure {
           Style.text(g, title, Style.TITLE, Style.INK, MARGIN, 34);
           Style.text(g, subtitle, Style.SMALL, Style.QUIET, MARGIN, 56);
           int top = HEADER + CAPTION;
-          caption(g, "By class" + (undefined(matrix) ? "; grey: no pairs" : ""), left);
+          caption(
+              g,
+              "Cosine between loss gradients, by class"
+                  + (undefined(matrix) ? "; grey: no pairs" : ""),
+              left);
           map.draw(g, left, top, SIDE);
           map.bar("mean cosine").draw(g, left + SIDE + BAR_AT, top, SIDE);
           caption(g, caption(bins, line), right + AXIS);

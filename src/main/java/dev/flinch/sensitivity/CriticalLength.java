@@ -84,6 +84,16 @@ public record CriticalLength(
         line.intercept);
   }
 
+  /** Why there is none, of the line that is fitted; null where there is a value. */
+  public String undefined() {
+    if (value != null) {
+      return null;
+    }
+    return slope == null
+        ? "needs pairs of two distances"
+        : slope < 0 ? "is below zero from the start" : "does not fall";
+  }
+
   /** Null for an infinite one, or none. */
   private static Double quantile(double[] sorted, double share) {
     if (sorted.length == 0) {

@@ -252,11 +252,7 @@ public record Stiffness(
     if (distance != null && distance.cosine().value() == null) {
       notes.add(
           "no critical length: the line through mean cosine against distance "
-              + (distance.cosine().slope() == null
-                  ? "needs pairs of two distances"
-                  : distance.cosine().slope() < 0
-                      ? "is below zero from the start"
-                      : "does not fall"));
+              + distance.cosine().undefined());
     }
     return notes;
   }

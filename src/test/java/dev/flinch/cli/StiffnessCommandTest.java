@@ -281,11 +281,53 @@ class StiffnessCommandTest {
     assertTrue(found.json.at("/cosine/classMatrix/0/9").isNull());
     assertTrue(found.json.at("/criticalLength/value").isNull());
     assertEquals("[null,null]", found.json.at("/criticalLength/interval").toString());
-    assertTrue(found.out.contains("no critical length"), found.out);
+    assertEquals(
+        "needs pairs of two distances", found.json.at("/signCriticalLength/undefined").asText());
+    assertTrue(found.out.contains("none by the cosine: its line needs pairs"), found.out);
 
     found = result(network, "--count", "1");
     assertTrue(found.json.at("/sign/between").isNull());
     assertEquals("[]", found.json.get("distance").toString());
+  }
+
+  @Test
+  void whatIsPrintedIsWhatMachinesRead() throws IOException {
+    Path figure = folder.resolve("stiffness.svg");
+    Network network = RandomNetworks.network(1, Activation.HARD_TANH, true, 784, 9, 7, 10);
+    Result found = result(network, "--per-class", "4", "--figure", figure.toString());
+    JsonNode json = found.json;
+    assertTrue(
+        found.out.contains("network          9–7 HardTanh with biases, 7,215 parameters"),
+        found.out);
+    assertTrue(found.out.contains("data             glyphs train, 40 images"), found.out);
+    JsonNode length = json.get("criticalLength");
+    assertTrue(
+        found.out.contains(
+            "critical length  %.4g by the cosine, 95%% of resamples from %.4g to %.4g"
+                .formatted(
+                    length.get("value").asDouble(),
+                    length.get("interval").get(0).asDouble(),
+                    length.get("interval").get(1).asDouble())),
+        found.out);
+    JsonNode layer = json.get("perLayer").get(1);
+    assertTrue(
+        found.out.matches(
+            "(?s).*layer 2 +%.3f +%.3f +%.3f +%.3f\n.*"
+                .formatted(
+                    layer.at("/cosine/within").asDouble(),
+                    layer.at("/cosine/between").asDouble(),
+                    layer.at("/sign/within").asDouble(),
+                    layer.at("/sign/between").asDouble())),
+        found.out);
+    assertTrue(
+        found.out.matches(
+            "(?s).*class 0 +%.3f +.*".formatted(json.at("/cosine/classMatrix/0/0").asDouble())),
+        found.out);
+    assertTrue(found.out.contains("written          " + figure), found.out);
+    String svg = Files.readString(figure);
+    assertTrue(svg.contains("glyphs train, 40 images"), svg);
+    assertTrue(svg.contains("ξ = %.3g".formatted(length.get("value").asDouble())), svg);
+    assertTrue(svg.contains("net.safetensors"), svg);
   }
 
   @Test
@@ -323,6 +365,7 @@ class StiffnessCommandTest {
         network, List.of("--per-class", "5", "--count", "50"), "--count and --per-class", "both");
     assertRefused(
         network, List.of("--pairs", "test-train"), "test-train", "train-train, train-test");
+    assertRefused(network, List.of("--figure", "f.pdf"), "--figure", ".svg");
     assertRefused(network, List.of("--crop", "24"), "784 inputs", "576");
     assertRefused(
         RandomNetworks.network(5, Activation.RELU, false, 784, 4, 2),
