@@ -40,6 +40,9 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
 
   private static final String NONE = "–";
 
+  /** The greatest distance, of inputs that point away from each other. */
+  private static final double FARTHEST = 2;
+
   @Mixin private NetworkOptions network;
 
   @Option(
@@ -156,6 +159,7 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
     Double low = length.interval()[0];
     Double high = length.interval()[1];
     return "%.4g by the %s".formatted(length.value(), what)
+        + (length.value() > FARTHEST ? ", farther than inputs can be" : "")
         + (low == null
             ? ""
             : high == null
