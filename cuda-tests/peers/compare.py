@@ -18,6 +18,8 @@ GOALS = {
     "jacobian-trajectory-2^20-20x200": None,
     "jacobian-exact-2^20-20x200": (80, None),
     "regions-1024-15x300": None,
+    "stiffness-500": (100, None),
+    "stiffness-10k": None,
     "epoch-20x200": (1.6, None),
     "epoch-3x1000": (1.3, None),
     "epoch-8x5x100": (2.5, None),

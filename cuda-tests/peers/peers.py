@@ -31,9 +31,10 @@ import torch.nn.functional as F
 from torch import nn
 
 try:
-    from torch.func import jacrev, vmap
+    from torch.func import functional_call, grad, jacrev, vmap
 except ImportError:  # before PyTorch 2.0
-    from functorch import jacrev, vmap
+    from functorch import grad, jacrev, vmap
+    from torch.nn.utils.stateless import functional_call
 
 INPUTS, CLASSES = 784, 10
 TRAINING, TEST = 50_000, 10_000
@@ -97,8 +98,12 @@ def fan(depth, width):
 
 
 def network(depth, width, activation=nn.ReLU):
+    return dense(INPUTS, *[width] * (depth - 1), CLASSES, activation=activation)
+
+
+def dense(*units, activation=nn.ReLU):
     layers = []
-    for fan_in, fan_out in fan(depth, width):
+    for fan_in, fan_out in zip(units, units[1:]):
         linear = nn.Linear(fan_in, fan_out, bias=False)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         layers += [linear, activation()]
@@ -161,6 +166,18 @@ def trajectory_jacobian_norm(model, u, v, points, chunk):
         x = torch.stack([theta.cos(), theta.sin()], 1).to(u.dtype) @ axes
         total += jacobian(x).flatten(1).norm(dim=1).sum(dtype=torch.float64)
     return total.item() / points
+
+
+def gradient_cosines(model, images, labels):
+    """The cosine between the loss gradients of every two images: [n, n]."""
+    parameters = {name: value.detach() for name, value in model.named_parameters()}
+
+    def loss(weights, image, label):
+        return F.cross_entropy(functional_call(model, weights, (image[None],)), label[None])
+
+    gradients = vmap(grad(loss), (None, 0, 0))(parameters, images, labels)
+    rows = F.normalize(torch.cat([g.flatten(1) for g in gradients.values()], 1))
+    return rows @ rows.T
 
 
 @torch.no_grad()
@@ -247,6 +264,15 @@ def regions_job(data, device):
     return lambda: len(regions(model, a, b, c, 1024, REGION_ROWS)[0].unique())
 
 
+def stiffness_job(count):
+    def job(data, device):
+        model = dense(INPUTS, 500, 300, 100, CLASSES).to(device)
+        images, labels = data.images[:count].to(device), data.labels[:count].to(device)
+        return lambda: gradient_cosines(model, images, labels).mean().item()
+
+    return job
+
+
 def epoch_job(make, replicas=None):
     def job(data, device):
         model = make().to(device)
@@ -269,6 +295,7 @@ JOBS = {  # name: (job, what its value is)
     "jacobian-10k-3x1000": (jacobian_job(3, 1000), "mean norm"),
     "jacobian-trajectory-2^20-20x200": (trajectory_jacobian_job, "mean norm"),
     "regions-1024-15x300": (regions_job, "patterns"),
+    "stiffness-500": (stiffness_job(500), "mean cosine"),
     "epoch-20x200": (epoch_job(lambda: network(20, 200)), "mean loss"),
     "epoch-3x1000": (epoch_job(lambda: network(3, 1000)), "mean loss"),
     "epoch-8x5x100": (epoch_job(lambda: Ensemble(8, 5, 100), replicas=8), "mean loss"),
@@ -339,6 +366,20 @@ def check(device):
             rows = [torch.autograd.grad(p, x, retain_graph=True)[0] for p in probabilities]
             norms.append(torch.stack(rows).norm())
         compare(f"Jacobian norm, {depth}x{width}", found, torch.stack(norms).mean().item(), 1e-4)
+
+    images, labels = normalise(torch.randn(9, INPUTS)).to(device), torch.arange(9, device=device)
+    model = dense(INPUTS, 500, 300, 100, CLASSES).to(device)
+    found = gradient_cosines(model, images, labels)
+    model.double()
+    gradients = []
+    for image, label in zip(images.double(), labels):
+        loss = F.cross_entropy(model(image[None]), label[None])
+        gradients.append(flat(torch.autograd.grad(loss, list(model.parameters()))))
+    expected = torch.stack(gradients)
+    norms = expected.norm(dim=1)
+    expected = expected @ expected.T / torch.outer(norms, norms)
+    apart = (found.double() - expected).abs().max().item()
+    compare("cosines of gradients, 500-300-100", 1 + apart, 1, 1e-5)
 
     points = 24
     model = network(20, 200).requires_grad_(False).to(device)

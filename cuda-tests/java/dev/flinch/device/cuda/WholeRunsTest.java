@@ -28,6 +28,8 @@ import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.PlaneRegions;
 import dev.flinch.sensitivity.PointMeasures;
 import dev.flinch.sensitivity.RegionMap;
+import dev.flinch.sensitivity.Stiffness;
+import dev.flinch.sensitivity.StiffnessSettings;
 import dev.flinch.sensitivity.TrajectoryMeasures;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.training.Augmentation;
@@ -481,5 +483,57 @@ class WholeRunsTest {
     }
     assertTrue(regions.get(0).polygons().size() > 20);
     assertArrayEquals(regions.get(0).hashes(), regions.get(1).hashes());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void stiffnessAgrees(Activation activation) {
+    LabelledImages rows = images(70);
+    LabelledImages columns = images(33);
+    Network network = network(31, activation, activation != Activation.RELU);
+    List<List<Stiffness>> found = new ArrayList<>();
+    for (Device device : List.of(CPU, CUDA)) {
+      try (NetworkStack stack =
+              new NetworkStack(
+                  device,
+                  List.of(network(32, activation, activation != Activation.RELU), network));
+          DeviceExamples first = new DeviceExamples(device, rows);
+          DeviceExamples second = new DeviceExamples(device, columns)) {
+        Stiffness.Examples train = new Stiffness.Examples(first.inputs(), rows.labels());
+        Stiffness.Examples test = new Stiffness.Examples(second.inputs(), columns.labels());
+        found.add(
+            List.of(
+                Stiffness.within(stack, 1, train, StiffnessSettings.ALL, Progress.NONE),
+                Stiffness.between(stack, 1, train, test, StiffnessSettings.ALL, Progress.NONE)));
+      }
+    }
+    for (int pairs = 0; pairs < 2; pairs++) {
+      Stiffness expected = found.get(0).get(pairs);
+      Stiffness actual = found.get(1).get(pairs);
+      for (int a = 0; a < 4; a++) {
+        assertArrayEquals(expected.pairs()[a], actual.pairs()[a]);
+        for (int b = 0; b < 4; b++) {
+          assertEquals(
+              expected.cosine().classMatrix()[a][b], actual.cosine().classMatrix()[a][b], 1e-6);
+          // A cosine of nearly zero may have either sign.
+          assertEquals(
+              expected.sign().classMatrix()[a][b], actual.sign().classMatrix()[a][b], 0.05);
+        }
+      }
+      assertEquals(3, actual.perLayer().size());
+      for (int l = 0; l < 3; l++) {
+        assertEquals(
+            expected.perLayer().get(l).cosine().within(),
+            actual.perLayer().get(l).cosine().within(),
+            1e-6);
+      }
+      for (int b = 0; b < expected.distance().bins().size(); b++) {
+        assertEquals(
+            expected.distance().bins().get(b).cosine(),
+            actual.distance().bins().get(b).cosine(),
+            1e-5);
+      }
+      assertEquals(expected.distance().cosine().slope(), actual.distance().cosine().slope(), 1e-5);
+    }
   }
 }

@@ -46,6 +46,23 @@ class WrongShapeContractTest extends LaneContract {
     refused(
         "gemm: expected FLOAT32, found FLOAT64",
         (l, on) -> l.gemm(false, on.of(wide), true, on.of(a), 0, on.of(b)));
+    refused(
+        "crossEntropySeeds: expected 2 × (6 × 1), found 2 × (6 × 4)",
+        (l, on) -> l.crossEntropySeeds(on.of(a), on.of(ints), 0, on.of(a), on.of(wide)));
+    refused(
+        "unitRows: shapes don't fit: 2 × (6 × 5) 2 × (6 × 4)",
+        (l, on) -> l.unitRows(on.of(b), on.of(a), on.of(wideColumn)));
+    refused(
+        "unitRows: expected FLOAT64, found FLOAT32",
+        (l, on) -> l.unitRows(on.of(a), on.of(b), on.of(column)));
+    refused(
+        "gramProduct: shapes don't fit: 2 × (6 × 4) 2 × (6 × 5)",
+        (l, on) -> l.gramProduct(on.of(a), on.of(b), on.of(a), on.of(a), null, null, 0, on.of(b)));
+    refused(
+        "gramProduct: shapes don't fit: 2 × (6 × 1)",
+        (l, on) ->
+            l.gramProduct(
+                on.of(a), on.of(row), on.of(a), on.of(row), on.of(column), null, 0, on.of(column)));
     refused("gather", (l, on) -> l.gather(on.of(a), on.of(ints), 0, 6, on.of(b)));
     refused("2 × (6 × 4) 2 × (6 × 5)", (l, on) -> l.activate(relu, on.of(a), null, on.of(b)));
     refused("2 × (6 × 4) 1 × (6 × 4)", (l, on) -> l.activate(relu, on.of(a), null, on.of(single)));

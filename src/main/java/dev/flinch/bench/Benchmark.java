@@ -45,6 +45,8 @@ public record Benchmark(
           new JacobianJob(20, 200),
           new JacobianJob(3, 1000),
           new RegionsJob(),
+          new StiffnessJob(500),
+          new StiffnessJob(10_000),
           new EpochJob(1, 20, 200),
           new EpochJob(1, 3, 1000),
           new EpochJob(8, 5, 100),

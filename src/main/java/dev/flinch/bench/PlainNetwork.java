@@ -141,6 +141,32 @@ final class PlainNetwork {
     return below;
   }
 
+  /**
+   * The gradient of the cross-entropy at one example by all weights, layer by layer, divided by its
+   * length.
+   */
+  double[] unitGradient(double[] x, int label) {
+    double[][] z = preActivations(x);
+    double[] delta = softmax(z[z.length - 1]);
+    delta[label] -= 1;
+    double[][] layers = new double[weights.length][];
+    for (int l = weights.length - 1; l >= 0; l--) {
+      double[] h = l == 0 ? x : activations(z[l - 1]);
+      layers[l] = new double[weights[l].length];
+      for (int i = 0; i < delta.length; i++) {
+        for (int j = 0; j < h.length; j++) {
+          layers[l][i * h.length + j] = delta[i] * h[j];
+        }
+      }
+      if (l > 0) {
+        delta = back(l, delta, z[l - 1]);
+      }
+    }
+    double[] gradient = Arrays.stream(layers).flatMapToDouble(Arrays::stream).toArray();
+    double length = Math.sqrt(Arrays.stream(gradient).map(g -> g * g).sum());
+    return Arrays.stream(gradient).map(g -> g / length).toArray();
+  }
+
   /** A step v ← 0.9 v + g, w ← w − rate · v by the mean gradient g of a batch. */
   void momentumStep(double[][] batch, int[] labels, double rate) {
     double[][] gradient = new double[weights.length][];

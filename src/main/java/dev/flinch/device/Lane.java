@@ -168,6 +168,20 @@ public interface Lane {
    */
   void probabilitySeeds(Matrix logits, Matrix seeds, Matrix scales);
 
+  /**
+   * The errors that a gradient of softmax cross-entropy is propagated back from, each row scaled so
+   * that none is lost to underflow however sure the network is: seeds[i] ← (softmax − one-hot) /
+   * scales[i] with scales[i] = 1 − σ_y, the largest absolute entry, as the sum of the other
+   * probabilities. So the label's entry is −1, and the others share 1 among them.
+   *
+   * @param logits points × C
+   * @param labels int32; row i of every replica has class {@code labels[labelsFrom + i]}
+   * @param seeds points × C; rows of zeros where C = 1
+   * @param scales float64, points × 1; NaN where a logit is not finite
+   */
+  void crossEntropySeeds(
+      Matrix logits, DeviceArray labels, long labelsFrom, Matrix seeds, Matrix scales);
+
   /** seeds[i · C + c] ← the c-th unit vector; {@code seeds}: points · C × C. */
   void logitSeeds(Matrix seeds);
 
@@ -198,6 +212,32 @@ public interface Lane {
    * @param norms float64, rows / group × 1
    */
   void groupNorms(Matrix a, int group, Matrix scales, Matrix norms);
+
+  /**
+   * Rows of length one: out[i] ← v / ‖v‖ and norms[i] ← ‖v‖ in float64, where v is a[i], with a 1
+   * appended where {@code out} has one column more than {@code a}. A row of zeros stays one, and no
+   * row is too small or too large.
+   *
+   * @param norms float64, rows × 1
+   */
+  void unitRows(Matrix a, Matrix out, Matrix norms);
+
+  /**
+   * The elementwise product of two products of rows, with factors: c(i, j) ← beta c(i, j) + u(i)
+   * v(j) (a[i] · b[j]) (d[i] · e[j]). Where a and b are the inputs of a dense layer at two sets of
+   * examples, and d and e the errors at its outputs, that is the product of its weights' gradients
+   * at every pair of them. Neither of the two products needs a place in memory.
+   *
+   * @param a rows × any
+   * @param b columns × as many as a
+   * @param d rows × any
+   * @param e columns × as many as d
+   * @param u 1 × rows, or null for ones
+   * @param v 1 × columns, or null for ones
+   * @param c rows × columns; not read where beta is 0
+   */
+  void gramProduct(
+      Matrix a, Matrix b, Matrix d, Matrix e, Matrix u, Matrix v, float beta, Matrix c);
 
   /**
    * The part of a layer's units in the pattern hashes of points: hashes[i] ← hashes[i] + Σⱼ code of

@@ -173,6 +173,53 @@ public final class OperandShapes {
     requireColumn("probabilitySeeds", scales, logits.rows(), logits.replicas());
   }
 
+  /** {@link Lane#crossEntropySeeds}. */
+  public static void crossEntropySeeds(Matrix logits, Matrix seeds, Matrix scales) {
+    requireType("crossEntropySeeds", ElementType.FLOAT32, logits, seeds);
+    requireType("crossEntropySeeds", ElementType.FLOAT64, scales);
+    requireSameShape("crossEntropySeeds", logits, seeds);
+    requireColumn("crossEntropySeeds", scales, logits.rows(), logits.replicas());
+  }
+
+  /** {@link Lane#unitRows}. */
+  public static void unitRows(Matrix a, Matrix out, Matrix norms) {
+    requireType("unitRows", ElementType.FLOAT32, a, out);
+    requireType("unitRows", ElementType.FLOAT64, norms);
+    require(
+        out.rows() == a.rows()
+            && (out.columns() == a.columns() || out.columns() == a.columns() + 1)
+            && out.replicas() == a.replicas(),
+        "unitRows",
+        a,
+        out);
+    requireColumn("unitRows", norms, a.rows(), a.replicas());
+  }
+
+  /** {@link Lane#gramProduct}. */
+  public static void gramProduct(
+      Matrix a, Matrix b, Matrix d, Matrix e, Matrix u, Matrix v, Matrix c) {
+    requireType("gramProduct", ElementType.FLOAT32, a, b, d, e, u, v, c);
+    boolean fit = a.columns() == b.columns() && d.columns() == e.columns();
+    for (Matrix left : new Matrix[] {a, d}) {
+      fit &= left.rows() == c.rows() && left.replicas() == c.replicas();
+    }
+    for (Matrix right : new Matrix[] {b, e}) {
+      fit &= right.rows() == c.columns() && right.replicas() == c.replicas();
+    }
+    require(fit, "gramProduct", a, b, d, e, c);
+    requireFactors(u, c.rows(), c.replicas());
+    requireFactors(v, c.columns(), c.replicas());
+  }
+
+  private static void requireFactors(Matrix factors, int columns, int replicas) {
+    if (factors != null) {
+      require(
+          factors.rows() == 1 && factors.columns() == columns && factors.replicas() == replicas,
+          "gramProduct",
+          factors);
+    }
+  }
+
   /** {@link Lane#groupGrams}. */
   public static void groupGrams(Matrix a, int group, Matrix grams) {
     requireType("groupGrams", ElementType.FLOAT32, a);

@@ -2,6 +2,7 @@ package dev.flinch.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.device.Device;
@@ -30,6 +31,24 @@ class JobsTest {
   @Test
   void regionMapsPassTheirCheck() {
     new RegionsJob().check(cpu, BenchData.find(folder));
+  }
+
+  @Test
+  void stiffnessPassesItsCheck() {
+    new StiffnessJob(500).check(cpu, BenchData.find(folder));
+  }
+
+  @Test
+  void stiffnessNeedsTwoGramProductsALayer() {
+    Job job = new StiffnessJob(500);
+    double pairs = 500 * 501 / 2;
+    double ofPairs = pairs * 2 * (784 + 500 + 500 + 300 + 300 + 100 + 100 + 10);
+    double passes = 500 * 2.0 * (2 * 573_000 - 392_000);
+    assertEquals(ofPairs + passes, job.flop());
+    assertEquals("stiffness-500", job.name());
+    assertEquals("stiffness-500", job.peer());
+    assertEquals("stiffness-10k", new StiffnessJob(10_000).name());
+    assertNull(new StiffnessJob(10_000).peer());
   }
 
   @Test

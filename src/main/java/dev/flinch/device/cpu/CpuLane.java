@@ -14,12 +14,21 @@ import dev.flinch.device.cpu.CpuArray.Span;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Carries each operation out at once, on the thread that asks. */
 final class CpuLane implements Lane {
+  /** A tile of a product of Grams: two of them, and what they are added to, stay in cache. */
+  private static final int GRAM_ROWS = 128;
+
+  private static final int GRAM_COLUMNS = 512;
+
   private final int index;
   private final ElementKernels kernels;
   private final Blas blas = new Blas();
+
+  /** Two tiles of a product of Grams, made when first needed. */
+  private CpuArray gramTiles;
 
   CpuLane(int index, ElementKernels kernels) {
     this.index = index;
@@ -542,6 +551,51 @@ final class CpuLane implements Lane {
   }
 
   @Override
+  public void crossEntropySeeds(
+      Matrix logits, DeviceArray labels, long labelsFrom, Matrix seeds, Matrix scales) {
+    OperandShapes.crossEntropySeeds(logits, seeds, scales);
+    int classes = logits.columns();
+    double[] others = new double[classes];
+    Span classOf = array(labels, ElementType.INT32).span(labelsFrom, logits.rows());
+    for (int r = 0; r < logits.replicas(); r++) {
+      Span in = span(logits, r);
+      Span to = span(seeds, r);
+      Span scale = span(scales, r);
+      for (int i = 0; i < logits.rows(); i++) {
+        int row = in.at() + i * 4 * logits.stride();
+        int label = classOf.buffer().getInt(classOf.at() + 4 * i);
+        double top = Double.NEGATIVE_INFINITY;
+        double finite = 0;
+        for (int c = 0; c < classes; c++) {
+          float logit = in.buffer().getFloat(row + 4 * c);
+          // NaN where the logit is not finite.
+          finite += logit - logit;
+          top = c == label ? top : Math.max(top, logit);
+        }
+        double sum = 0;
+        for (int c = 0; c < classes; c++) {
+          others[c] = c == label ? 0 : Math.exp(in.buffer().getFloat(row + 4 * c) - top);
+          sum += others[c];
+        }
+        // 1 − σ = odds / (1 + odds), the odds of the others against the label.
+        double logOdds = top - in.buffer().getFloat(row + 4 * label);
+        double odds = sum * Math.exp(Math.min(logOdds, 0));
+        double against = Math.exp(Math.min(-logOdds, 0));
+        scale
+            .buffer()
+            .putDouble(
+                scale.at() + i * 8 * scales.stride(),
+                classes == 1 ? finite : odds / (against + odds) + finite);
+        int out = to.at() + i * 4 * seeds.stride();
+        for (int c = 0; c < classes; c++) {
+          double seed = classes == 1 ? 0 : c == label ? -1 : others[c] / sum;
+          to.buffer().putFloat(out + 4 * c, (float) seed);
+        }
+      }
+    }
+  }
+
+  @Override
   public void logitSeeds(Matrix seeds) {
     int classes = seeds.columns();
     for (int r = 0; r < seeds.replicas(); r++) {
@@ -570,6 +624,120 @@ final class CpuLane implements Lane {
         double scale = by == null ? 1 : by.buffer().getDouble(by.at() + i * 8 * scales.stride());
         out.buffer().putDouble(out.at() + i * 8 * norms.stride(), scale * Math.sqrt(sum));
       }
+    }
+  }
+
+  @Override
+  public void unitRows(Matrix a, Matrix out, Matrix norms) {
+    OperandShapes.unitRows(a, out, norms);
+    int columns = a.columns();
+    double appended = out.columns() - columns;
+    for (int r = 0; r < a.replicas(); r++) {
+      Span in = span(a, r);
+      Span to = span(out, r);
+      Span length = span(norms, r);
+      for (int i = 0; i < a.rows(); i++) {
+        int row = in.at() + i * 4 * a.stride();
+        int outRow = to.at() + i * 4 * out.stride();
+        double squares = kernels.dot(in.buffer(), row, in.buffer(), row, columns);
+        // Squares of values far from 1 are not numbers of float32, in which vectors are summed.
+        boolean ordinary = squares > 1e-25 && squares < 1e25;
+        if (!ordinary) {
+          squares = 0;
+          for (int j = 0; j < 4 * columns; j += 4) {
+            double value = in.buffer().getFloat(row + j);
+            squares += value * value;
+          }
+        }
+        double norm = Math.sqrt(squares + appended);
+        double inverse = norm == 0 ? 0 : 1 / norm;
+        if (ordinary) {
+          kernels.multiply(in.buffer(), row, (float) inverse, to.buffer(), outRow, columns);
+        } else {
+          for (int j = 0; j < 4 * columns; j += 4) {
+            to.buffer().putFloat(outRow + j, (float) (in.buffer().getFloat(row + j) * inverse));
+          }
+        }
+        if (appended > 0) {
+          to.buffer().putFloat(outRow + 4 * columns, (float) inverse);
+        }
+        length.buffer().putDouble(length.at() + i * 8 * norms.stride(), norm);
+      }
+    }
+  }
+
+  @Override
+  public void gramProduct(
+      Matrix a, Matrix b, Matrix d, Matrix e, Matrix u, Matrix v, float beta, Matrix c) {
+    OperandShapes.gramProduct(a, b, d, e, u, v, c);
+    for (int r = 0; r < c.replicas(); r++) {
+      for (int row = 0; row < c.rows(); row += GRAM_ROWS) {
+        int rows = Math.min(GRAM_ROWS, c.rows() - row);
+        for (int column = 0; column < c.columns(); column += GRAM_COLUMNS) {
+          int columns = Math.min(GRAM_COLUMNS, c.columns() - column);
+          gramTile(
+              part(a, r, row, rows),
+              part(b, r, column, columns),
+              part(d, r, row, rows),
+              part(e, r, column, columns),
+              u == null ? null : u.replicas(r, 1).columns(row, rows),
+              v == null ? null : v.replicas(r, 1).columns(column, columns),
+              beta,
+              part(c, r, row, rows).columns(column, columns));
+        }
+      }
+    }
+  }
+
+  private static Matrix part(Matrix matrix, int replica, int from, int rows) {
+    return matrix.replicas(replica, 1).rows(from, rows);
+  }
+
+  /** A tile whose two products stay in cache until they are multiplied. */
+  private void gramTile(
+      Matrix a, Matrix b, Matrix d, Matrix e, Matrix u, Matrix v, float beta, Matrix c) {
+    int columns = c.columns();
+    Matrix[] products = gramProducts(c.rows(), columns);
+    gemm(false, a, true, b, 0, products[0]);
+    gemm(false, d, true, e, 0, products[1]);
+    Span p = span(products[0], 0);
+    Span q = span(products[1], 0);
+    Span out = span(c, 0);
+    Span rowFactors = u == null ? null : span(u, 0);
+    Span columnFactors = v == null ? new Span(null, 0) : span(v, 0);
+    for (int i = 0; i < c.rows(); i++) {
+      int from = 4 * i * products[0].stride();
+      kernels.addProduct(
+          p.buffer(),
+          p.at() + from,
+          q.buffer(),
+          q.at() + from,
+          u == null ? 1 : rowFactors.buffer().getFloat(rowFactors.at() + 4 * i),
+          columnFactors.buffer(),
+          columnFactors.at(),
+          beta,
+          out.buffer(),
+          out.at() + 4 * i * c.stride(),
+          columns);
+    }
+  }
+
+  private Matrix[] gramProducts(int rows, int columns) {
+    if (gramTiles == null) {
+      gramTiles =
+          new CpuArray(ElementType.FLOAT32, 2L * GRAM_ROWS * GRAM_COLUMNS, new AtomicLong());
+    }
+    return new Matrix[] {
+      new Matrix(gramTiles, 0, rows, columns, GRAM_COLUMNS, false, 1, 0),
+      new Matrix(gramTiles, GRAM_ROWS * GRAM_COLUMNS, rows, columns, GRAM_COLUMNS, false, 1, 0)
+    };
+  }
+
+  /** Frees what the lane keeps between operations. */
+  void close() {
+    if (gramTiles != null) {
+      gramTiles.close();
+      gramTiles = null;
     }
   }
 

@@ -75,6 +75,28 @@ interface ElementKernels {
   /** Σ a ∘ b over one row, in float64. */
   double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns);
 
+  /** out ← factor · a, over one row. */
+  void multiply(ByteBuffer a, int aAt, float factor, ByteBuffer out, int outAt, int columns);
+
+  /**
+   * One row of a product of Grams: c ← beta · c + factor · v ∘ p ∘ q; c is not read where beta is
+   * 0.
+   *
+   * @param v or null for ones
+   */
+  void addProduct(
+      ByteBuffer p,
+      int pAt,
+      ByteBuffer q,
+      int qAt,
+      float factor,
+      ByteBuffer v,
+      int vAt,
+      float beta,
+      ByteBuffer c,
+      int cAt,
+      int columns);
+
   /**
    * One row of a trajectory: out ← Σₖ coefficients[k] · vectors[k] + sign · offset. The first
    * vector starts at byte {@code vectorsAt[0]}, and so on.

@@ -68,6 +68,9 @@ final class LanePool implements AutoCloseable {
     for (Thread worker : workers) {
       LockSupport.unpark(worker);
     }
+    for (CpuLane lane : lanes) {
+      lane.close();
+    }
   }
 
   private void serve(CpuLane lane) {

@@ -252,6 +252,55 @@ final class PlainKernels implements ElementKernels {
   }
 
   @Override
+  public void multiply(
+      ByteBuffer a, int aAt, float factor, ByteBuffer out, int outAt, int columns) {
+    multiplyRow(a, aAt, factor, out, outAt, 0, columns);
+  }
+
+  static void multiplyRow(
+      ByteBuffer a, int aAt, float factor, ByteBuffer out, int outAt, int from, int to) {
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      out.putFloat(outAt + j, factor * a.getFloat(aAt + j));
+    }
+  }
+
+  @Override
+  public void addProduct(
+      ByteBuffer p,
+      int pAt,
+      ByteBuffer q,
+      int qAt,
+      float factor,
+      ByteBuffer v,
+      int vAt,
+      float beta,
+      ByteBuffer c,
+      int cAt,
+      int columns) {
+    addProductRow(p, pAt, q, qAt, factor, v, vAt, beta, c, cAt, 0, columns);
+  }
+
+  static void addProductRow(
+      ByteBuffer p,
+      int pAt,
+      ByteBuffer q,
+      int qAt,
+      float factor,
+      ByteBuffer v,
+      int vAt,
+      float beta,
+      ByteBuffer c,
+      int cAt,
+      int from,
+      int to) {
+    for (int j = 4 * from; j < 4 * to; j += 4) {
+      float product = p.getFloat(pAt + j) * q.getFloat(qAt + j);
+      float scaled = v == null ? product * factor : product * (factor * v.getFloat(vAt + j));
+      c.putFloat(cAt + j, beta == 0 ? scaled : beta * c.getFloat(cAt + j) + scaled);
+    }
+  }
+
+  @Override
   public void combine(
       ByteBuffer vectors,
       int[] vectorsAt,

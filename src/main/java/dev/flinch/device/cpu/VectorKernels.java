@@ -298,6 +298,40 @@ final class VectorKernels implements ElementKernels {
   }
 
   @Override
+  public void multiply(
+      ByteBuffer a, int aAt, float factor, ByteBuffer out, int outAt, int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    for (int j = 0; j < 4 * vectorised; j += STEP) {
+      load(a, aAt + j).mul(factor).intoByteBuffer(out, outAt + j, ORDER);
+    }
+    PlainKernels.multiplyRow(a, aAt, factor, out, outAt, vectorised, columns);
+  }
+
+  @Override
+  public void addProduct(
+      ByteBuffer p,
+      int pAt,
+      ByteBuffer q,
+      int qAt,
+      float factor,
+      ByteBuffer v,
+      int vAt,
+      float beta,
+      ByteBuffer c,
+      int cAt,
+      int columns) {
+    int vectorised = FLOATS.loopBound(columns);
+    FloatVector scale = FloatVector.broadcast(FLOATS, factor);
+    for (int j = 0; j < 4 * vectorised; j += STEP) {
+      FloatVector product = load(p, pAt + j).mul(load(q, qAt + j));
+      FloatVector scaled = product.mul(v == null ? scale : scale.mul(load(v, vAt + j)));
+      (beta == 0 ? scaled : load(c, cAt + j).mul(beta).add(scaled))
+          .intoByteBuffer(c, cAt + j, ORDER);
+    }
+    PlainKernels.addProductRow(p, pAt, q, qAt, factor, v, vAt, beta, c, cAt, vectorised, columns);
+  }
+
+  @Override
   public void combine(
       ByteBuffer vectors,
       int[] vectorsAt,

@@ -18,6 +18,7 @@ final class CudaLane implements Lane {
   private final Combinations combinations;
   private final References references;
   private final JacobianEnds jacobianEnds;
+  private final ExampleGradientKernels exampleGradients;
   private final Patterns patterns;
 
   CudaLane(Launcher launcher, Products products) {
@@ -30,6 +31,7 @@ final class CudaLane implements Lane {
     this.combinations = new Combinations(launcher);
     this.references = new References(launcher);
     this.jacobianEnds = new JacobianEnds(launcher);
+    this.exampleGradients = new ExampleGradientKernels(launcher);
     this.patterns = new Patterns(launcher);
   }
 
@@ -150,6 +152,12 @@ final class CudaLane implements Lane {
   }
 
   @Override
+  public void crossEntropySeeds(
+      Matrix logits, DeviceArray labels, long labelsFrom, Matrix seeds, Matrix scales) {
+    exampleGradients.crossEntropySeeds(logits, labels, labelsFrom, seeds, scales);
+  }
+
+  @Override
   public void logitSeeds(Matrix seeds) {
     jacobianEnds.logitSeeds(seeds);
   }
@@ -167,6 +175,17 @@ final class CudaLane implements Lane {
   @Override
   public void groupNorms(Matrix a, int group, Matrix scales, Matrix norms) {
     reductions.groupNorms(a, group, scales, norms);
+  }
+
+  @Override
+  public void unitRows(Matrix a, Matrix out, Matrix norms) {
+    exampleGradients.unitRows(a, out, norms);
+  }
+
+  @Override
+  public void gramProduct(
+      Matrix a, Matrix b, Matrix d, Matrix e, Matrix u, Matrix v, float beta, Matrix c) {
+    exampleGradients.gramProduct(a, b, d, e, u, v, beta, c);
   }
 
   @Override

@@ -185,4 +185,29 @@ class ElementKernelsTest {
       }
     }
   }
+
+  @Test
+  void multiplesAndProductsOfGramsAgree() {
+    for (int n : SIZES) {
+      ByteBuffer p = normal(14, n);
+      ByteBuffer q = normal(15, n);
+      ByteBuffer multiples = normal(16, n);
+      ByteBuffer sameMultiples = copy(multiples);
+      plain.multiply(p, 0, -0.7f, multiples, 4, n);
+      vector.multiply(p, 0, -0.7f, sameMultiples, 4, n);
+      assertEquals(multiples, sameMultiples, "one multiplication each, n = " + n);
+      for (ByteBuffer factors : new ByteBuffer[] {null, normal(17, n)}) {
+        for (float beta : new float[] {0, 1, -2}) {
+          ByteBuffer expected = normal(18, n + PADDING);
+          expected.putFloat(4, beta == 0 ? Float.NaN : 1);
+          ByteBuffer actual = copy(expected);
+          plain.addProduct(p, 0, q, 0, 1.3f, factors, 0, beta, expected, 4, n);
+          vector.addProduct(p, 0, q, 0, 1.3f, factors, 0, beta, actual, 4, n);
+          // A sum of terms of some hundreds may cancel.
+          assertClose(expected, actual, 1e-4, "n = " + n + ", beta = " + beta);
+          assertTrue(Float.isFinite(actual.getFloat(4)));
+        }
+      }
+    }
+  }
 }
