@@ -44,7 +44,7 @@ public final class StiffnessCourseFigure {
   /** Markers that a line has at most, if it has no gaps. */
   private static final int MOST_MARKERS = 25;
 
-  private static final Color ZONE = Style.pale(Style.colour(4), 0.18);
+  private static final Color ZONE = Style.pale(Style.colour(4), 0.15);
   private static final String ZONE_NAME = "overfitting";
 
   /** A zone wider than this part of the axis has its name inside. */
@@ -154,13 +154,23 @@ public final class StiffnessCourseFigure {
     plot.add(upper);
     plot.add(lower);
     Style.dress(plot);
+    boolean one = networks.size() == 1;
     for (Zone zone : zones) {
-      Color colour = zones.size() == 1 ? ZONE : Style.pale(zone.colour(), 0.1);
-      double from = epochs.place(zone.from());
-      double to = epochs.place(zone.to());
       for (XYPlot panel : List.of(upper, lower)) {
-        panel.addDomainMarker(new IntervalMarker(from, to, colour), Layer.BACKGROUND);
-        panel.addDomainMarker(edge(zone, zones, from), Layer.BACKGROUND);
+        panel.addDomainMarker(
+            new IntervalMarker(
+                epochs.place(zone.from()),
+                epochs.place(zone.to()),
+                one ? ZONE : Style.pale(zone.colour(), 0.08),
+                Style.THIN,
+                null,
+                null,
+                1),
+            Layer.BACKGROUND);
+        panel.addDomainMarker(
+            new ValueMarker(
+                epochs.place(zone.from()), one ? Style.QUIET : zone.colour(), Style.DASHED),
+            Layer.BACKGROUND);
       }
     }
     zones.stream()
@@ -170,7 +180,7 @@ public final class StiffnessCourseFigure {
                 name(upper, epochs.place(first.from()), epochs.place(first.to()), epochs.axis()));
     return Style.figure(
         title,
-        subtitle(courses, zones, epochs),
+        subtitle(courses, one, zones, epochs),
         legend(courses, networks, zones),
         plot,
         WIDTH,
@@ -218,10 +228,6 @@ public final class StiffnessCourseFigure {
             loss[lowest],
             course.epoch()[risen],
             loss[risen]);
-  }
-
-  private static ValueMarker edge(Zone zone, List<Zone> zones, double from) {
-    return new ValueMarker(from, zones.size() == 1 ? Style.QUIET : zone.colour(), Style.DASHED);
   }
 
   /** Names a zone at its upper edge, inside where there is room. */
@@ -310,7 +316,8 @@ public final class StiffnessCourseFigure {
     return legend;
   }
 
-  private static String subtitle(List<StiffnessCourse> courses, List<Zone> zones, Epochs epochs) {
+  private static String subtitle(
+      List<StiffnessCourse> courses, boolean one, List<Zone> zones, Epochs epochs) {
     long gaps =
         courses.stream()
             .flatMap(StiffnessCourse::stiffness)
@@ -318,11 +325,9 @@ public final class StiffnessCourseFigure {
             .filter(v -> !Double.isFinite(v))
             .count();
     String shaded =
-        zones.size() == 1
-            ? "rises " + zones.get(0).words()
-            : zones.stream()
-                .map(z -> "of " + z.label() + " rises " + z.words())
-                .collect(Collectors.joining(", "));
+        zones.stream()
+            .map(z -> (one ? "" : "of " + z.label() + " ") + "rises " + z.words())
+            .collect(Collectors.joining(", "));
     return "Above: cosine between loss gradients."
         + (zones.isEmpty() ? "" : "  Shaded, %s: test loss %s.".formatted(ZONE_NAME, shaded))
         + (epochs.zeros() ? "  Epoch 0 stands at the left end." : "")
