@@ -2,6 +2,7 @@ package dev.flinch.experiment;
 
 import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.StiffnessRecord.OfPairs;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
 import dev.flinch.report.GapFigure;
@@ -101,6 +102,13 @@ final class StudyReport {
       header.add("density at images" + which);
       header.add("elsewhere" + which);
     }
+    Configuration.Stiffness stiffness = measures.stiffness();
+    if (stiffness != null) {
+      header.addAll(List.of("stiffness within", "between"));
+      if (stiffness.distance()) {
+        header.add("critical length");
+      }
+    }
     List<List<String>> rows = new ArrayList<>();
     groups(study, networks)
         .forEach(
@@ -133,6 +141,14 @@ final class StudyReport {
                 row.add(cell(mapped, 4, r -> r.after().meanAnchorDensity()));
                 row.add(cell(mapped, 4, r -> r.after().restDensity()));
               }
+              if (stiffness != null) {
+                List<OfPairs> last = last(trained);
+                row.add(cell(last, 4, s -> number(s.cosine().within())));
+                row.add(cell(last, 4, s -> number(s.cosine().between())));
+                if (stiffness.distance()) {
+                  row.add(cell(last, 4, s -> number(s.criticalLength().value())));
+                }
+              }
               rows.add(row);
             });
     return Table.format(header, rows);
@@ -145,6 +161,19 @@ final class StudyReport {
         .flatMap(n -> n.regions().stream())
         .filter(r -> r.plane() == plane)
         .toList();
+  }
+
+  /** Stiffness of the first pairs, of those networks that have it at the end of training. */
+  private static List<OfPairs> last(List<NetworkResult> networks) {
+    return networks.stream()
+        .map(NetworkResult::lastStiffness)
+        .filter(Objects::nonNull)
+        .map(record -> record.stiffness().get(0))
+        .toList();
+  }
+
+  private static double number(Double value) {
+    return value == null ? Double.NaN : value;
   }
 
   private static double mean(NetworkResult.MeanNorm norm) {
