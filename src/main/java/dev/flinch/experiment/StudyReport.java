@@ -57,8 +57,26 @@ final class StudyReport {
     return labels + " labels" + (augmentation == Augmentation.NONE ? "" : ", " + augmentation);
   }
 
+  /** What networks that differ in their seeds alone are called. */
+  static String group(Configuration study, NetworkResult network) {
+    return "%s, %s"
+        .formatted(name(study, network), teaching(network.labels(), network.augmentation()));
+  }
+
+  /** What networks that differ in their seeds and learning rates alone are called. */
+  static String groupOfRates(Configuration study, NetworkResult network) {
+    return "%s, %s"
+        .formatted(
+            nameWithoutRate(study, network), teaching(network.labels(), network.augmentation()));
+  }
+
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
+    return nameWithoutRate(study, network)
+        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+  }
+
+  private static String nameWithoutRate(Configuration study, NetworkResult network) {
     Configuration.Shape shape = new Configuration.Shape(network.hidden());
     // The ends of the network say nothing here: the data gives all networks the same.
     return new Replica(
@@ -73,8 +91,7 @@ final class StudyReport {
                 network.seed())
             .architecture(1, 1)
             .title()
-        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "")
-        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "");
   }
 
   /** A row for every group: means over seeds with their standard errors. */
@@ -255,6 +272,7 @@ final class StudyReport {
       }
     }
     putEllipses(figures, study, data.courses(), networks);
+    StiffnessFigures.of(study, networks).forEach((file, figure) -> put(figures, file, figure));
     return figures;
   }
 
@@ -322,7 +340,7 @@ final class StudyReport {
     return records.stream().mapToDouble(value).toArray();
   }
 
-  private static String fileName(String name) {
+  static String fileName(String name) {
     return name.toLowerCase(Locale.ROOT).replace('×', 'x').replaceAll("[^a-z0-9.]+", "-");
   }
 
