@@ -143,8 +143,11 @@ public final class StackWork {
                   replicas.size() == 1 ? "network" : "networks");
       long interval = configuration.training().checkpointSeconds() * 1_000_000_000L;
       long saved = System.nanoTime();
+      // Training has not ended before what is measured after its last step.
       Progress ofTraining =
-          (measuring, done, total) -> progress.report(task, trainer.steps(), trainer.lastStep());
+          (measuring, done, total) ->
+              progress.report(
+                  task, Math.min(trainer.steps(), trainer.lastStep() - 1), trainer.lastStep());
       if (along != null) {
         along.measure(ofTraining);
       }

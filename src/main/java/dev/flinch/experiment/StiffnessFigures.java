@@ -45,26 +45,38 @@ final class StiffnessFigures {
       this.title = title;
     }
 
-    /** A network's record of this moment; null where it has none, or where it is another's. */
+    /** A network's record of this moment; null where it has none. */
     StiffnessRecord of(NetworkResult network) {
       List<StiffnessRecord> records = network.stiffness();
-      List<Integer> moments = StiffnessRecord.moments(records);
-      int last = records.size() - 1;
+      StiffnessRecord first = records.get(0);
+      StiffnessRecord last = records.get(records.size() - 1);
       return switch (this) {
-        case BEFORE -> moments.contains(0) && records.get(0).step() == 0 ? records.get(0) : null;
-        case LOWEST -> moments.size() == 3 ? records.get(moments.get(1)) : null;
-        case END -> last >= 0 && records.get(last).step() > 0 ? records.get(last) : null;
+        case BEFORE -> first.step() == 0 ? first : null;
+        case LOWEST -> records.get(StiffnessRecord.lowestTestLoss(records));
+        case END -> last.step() > 0 ? last : null;
       };
     }
   }
 
   /** Networks' records of one moment. */
   private record At(Moment moment, List<StiffnessRecord> records) {
+    static At of(Moment moment, List<NetworkResult> networks) {
+      return new At(moment, networks.stream().map(moment::of).filter(Objects::nonNull).toList());
+    }
+
+    /** The moments of some networks, in the order of training. */
     static List<At> each(List<NetworkResult> networks) {
-      return Arrays.stream(Moment.values())
-          .map(m -> new At(m, networks.stream().map(m::of).filter(Objects::nonNull).toList()))
+      return moments(networks).stream()
+          .map(moment -> of(moment, networks))
           .filter(at -> !at.records.isEmpty())
           .toList();
+    }
+
+    /** Without the lowest test loss where that is each network's first or last. */
+    static List<Moment> moments(List<NetworkResult> networks) {
+      boolean between =
+          networks.stream().anyMatch(n -> StiffnessRecord.moments(n.stiffness()).size() == 3);
+      return Arrays.stream(Moment.values()).filter(m -> m != Moment.LOWEST || between).toList();
     }
 
     String label() {
@@ -166,19 +178,18 @@ final class StiffnessFigures {
                     NetworkResult::learningRate, TreeMap::new, Collectors.toList()));
     for (int p = 0; p < asked.pairs().size(); p++) {
       List<CriticalLengthFigure.Point> points = new ArrayList<>();
-      for (Moment moment : Moment.values()) {
+      for (Moment moment : At.moments(networks)) {
         for (Map.Entry<Double, List<NetworkResult>> rate : byRate.entrySet()) {
-          for (At at : At.each(rate.getValue())) {
-            if (at.moment == moment) {
-              StiffnessFigure.Line line = line(at.of(p));
-              points.add(
-                  new CriticalLengthFigure.Point(
-                      moment.title,
-                      rate.getKey(),
-                      orNaN(line.crossing()),
-                      orNaN(line.low()),
-                      orNaN(line.high())));
-            }
+          List<OfPairs> ofRate = At.of(moment, rate.getValue()).of(p);
+          if (!ofRate.isEmpty()) {
+            StiffnessFigure.Line line = line(ofRate);
+            points.add(
+                new CriticalLengthFigure.Point(
+                    moment.title,
+                    rate.getKey(),
+                    orNaN(line.crossing()),
+                    orNaN(line.low()),
+                    orNaN(line.high())));
           }
         }
       }

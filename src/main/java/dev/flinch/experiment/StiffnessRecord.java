@@ -121,11 +121,16 @@ public record StiffnessRecord(
     if (records.isEmpty()) {
       return List.of();
     }
+    return IntStream.of(0, lowestTestLoss(records), records.size() - 1).distinct().boxed().toList();
+  }
+
+  /** The index of the first record with the lowest test loss. */
+  static int lowestTestLoss(List<StiffnessRecord> records) {
     int best = 0;
     for (int i = 1; i < records.size(); i++) {
       best = records.get(i).test.crossEntropy() < records.get(best).test.crossEntropy() ? i : best;
     }
-    return IntStream.of(0, best, records.size() - 1).distinct().boxed().toList();
+    return best;
   }
 
   private StiffnessRecord withoutDetail() {
