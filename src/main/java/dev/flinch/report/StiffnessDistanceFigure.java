@@ -3,7 +3,6 @@ package dev.flinch.report;
 import dev.flinch.report.StiffnessFigure.Bin;
 import dev.flinch.report.StiffnessFigure.Line;
 import java.awt.Color;
-import java.awt.geom.Ellipse2D;
 import java.util.ArrayList;
 import java.util.List;
 import org.jfree.chart.LegendItemCollection;
@@ -12,6 +11,7 @@ import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.plot.CombinedDomainXYPlot;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
+import org.jfree.chart.ui.Layer;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
@@ -57,29 +57,28 @@ public final class StiffnessDistanceFigure {
     double end = distances.getUpperBound();
     XYPlot panel = DistancePanel.plot(drawn, distances);
     panel.setDomainAxis(null);
-    XYPlot rows = rows(moments, end);
-    double bottom = panel.getRangeAxis().getLowerBound();
-    for (int i = 0; i < moments.size(); i++) {
-      Line line = moments.get(i).line();
-      if (marked(line, end)) {
-        drop(panel, line.crossing(), 0, bottom, Style.colour(i));
-        drop(rows, line.crossing(), -1, i, Style.colour(i));
-      }
-    }
     CombinedDomainXYPlot plot = new CombinedDomainXYPlot(distances);
     plot.setGap(GAP);
     plot.add(panel, PANEL);
-    plot.add(rows, ROW * (moments.size() + 1));
+    int height = PANEL;
+    boolean marked = moments.stream().anyMatch(moment -> marked(moment.line(), end));
+    if (marked) {
+      int rows = ROW * (moments.size() + 1);
+      plot.add(rows(moments, panel, end), rows);
+      height += GAP + rows;
+    }
     Style.dress(plot);
     return Style.figure(
         title,
         "Pairs within classes.  Points: pairs of about one distance, larger for more pairs; lines:"
-            + " least squares.  Below: the critical length ξ, where a line crosses zero, with its"
-            + " 95% interval.",
+            + " least squares."
+            + (marked
+                ? "  Below: the critical length ξ, where a line crosses zero, with its 95% interval."
+                : ""),
         legend,
         plot,
         WIDTH,
-        PANEL + GAP + ROW * (moments.size() + 1) + AXIS);
+        height + AXIS);
   }
 
   private static String length(Moment moment) {
@@ -93,15 +92,8 @@ public final class StiffnessDistanceFigure {
     return line.crossing() != null && line.crossing() <= end;
   }
 
-  private static void drop(XYPlot plot, double x, double from, double to, Color colour) {
-    plot.getRenderer()
-        .addAnnotation(
-            new XYLineAnnotation(x, from, x, to, Style.DASHED, colour),
-            org.jfree.chart.ui.Layer.BACKGROUND);
-  }
-
-  /** A row for each moment, from the top. */
-  private static XYPlot rows(List<Moment> moments, double end) {
+  /** A row for each moment, from the top, and dashed lines from the crossings down to them. */
+  private static XYPlot rows(List<Moment> moments, XYPlot panel, double end) {
     XYSeriesCollection bars = new XYSeriesCollection();
     XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
     renderer.setDrawOutlines(false);
@@ -120,7 +112,6 @@ public final class StiffnessDistanceFigure {
       bars.addSeries(interval);
       renderer.setSeriesShape(2 * i, Style.marker(i, MARKER));
       renderer.setSeriesPaint(2 * i, Style.colour(i));
-      renderer.setSeriesShape(2 * i + 1, new Ellipse2D.Double());
       renderer.setSeriesShapesVisible(2 * i + 1, false);
       renderer.setSeriesPaint(2 * i + 1, Style.colour(i));
       renderer.setSeriesStroke(2 * i + 1, Style.LINE);
@@ -134,6 +125,20 @@ public final class StiffnessDistanceFigure {
     XYPlot rows = new XYPlot(bars, null, axis, renderer);
     Style.dress(rows);
     rows.setRangeGridlinesVisible(false);
+    double bottom = panel.getRangeAxis().getLowerBound();
+    for (int i = 0; i < moments.size(); i++) {
+      Line line = moments.get(i).line();
+      if (marked(line, end)) {
+        drop(panel, line.crossing(), 0, bottom, Style.colour(i));
+        drop(rows, line.crossing(), axis.getLowerBound(), i, Style.colour(i));
+      }
+    }
     return rows;
+  }
+
+  private static void drop(XYPlot plot, double x, double from, double to, Color colour) {
+    plot.getRenderer()
+        .addAnnotation(
+            new XYLineAnnotation(x, from, x, to, Style.DASHED, colour), Layer.BACKGROUND);
   }
 }

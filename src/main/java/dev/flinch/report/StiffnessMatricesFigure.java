@@ -16,10 +16,11 @@ public final class StiffnessMatricesFigure {
   /** The side of a map; of more than two, less, but enough for ten classes' numbers. */
   private static final int SIDE = 430;
 
-  private static final int SMALLER_SIDE = 350;
+  private static final int SMALLER_SIDE = 390;
   private static final int MARGIN = 24;
   private static final int HEADER = 72;
   private static final int CAPTION = 28;
+  private static final int LINE = 18;
   private static final int GAP = 44;
   private static final int BAR_AT = 14;
   private static final int BAR = 92;
@@ -31,29 +32,45 @@ public final class StiffnessMatricesFigure {
    *
    * @param label what stands above its map, such as {@code epoch 10}
    * @param matrix {@code [class][class]}, mean cosines, null for those that are not defined
+   * @throws IllegalArgumentException if the matrix is not square
    */
-  public record Moment(String label, Double[][] matrix) {}
+  public record Moment(String label, Double[][] matrix) {
+    public Moment {
+      for (Double[] row : matrix) {
+        if (row.length != matrix.length) {
+          throw new IllegalArgumentException(
+              "%s: expected a square matrix, found a row of %d among %d rows"
+                  .formatted(label, row.length, matrix.length));
+        }
+      }
+    }
+  }
 
-  /** The figure of one to four moments. */
+  /**
+   * The figure of one to four moments.
+   *
+   * @throws IllegalArgumentException for another number of them
+   */
   public static Figure of(String title, List<Moment> moments) {
     if (moments.isEmpty() || moments.size() > MOST) {
       throw new IllegalArgumentException(
           "expected 1 to %d moments, found %d".formatted(MOST, moments.size()));
     }
-    Double[][][] matrices = moments.stream().map(Moment::matrix).toArray(Double[][][]::new);
-    double top =
-        HeatMap.top(Arrays.stream(matrices).flatMap(Arrays::stream).toArray(Double[][]::new));
+    Double[][] rows =
+        moments.stream().map(Moment::matrix).flatMap(Arrays::stream).toArray(Double[][]::new);
+    boolean undefined = Arrays.stream(rows).flatMap(Arrays::stream).anyMatch(Objects::isNull);
+    double top = HeatMap.top(rows);
     int side = moments.size() <= 2 ? SIDE : SMALLER_SIDE;
-    int up = HEADER + CAPTION;
+    List<List<String>> labels =
+        moments.stream().map(m -> Style.wrapped(m.label(), Style.TEXT, side)).toList();
+    int lines = labels.stream().mapToInt(List::size).max().orElseThrow();
+    int up = HEADER + CAPTION + (lines - 1) * LINE;
     int left = MARGIN + HeatMap.LEFT;
     int barLeft = left + moments.size() * side + (moments.size() - 1) * GAP + BAR_AT;
-    int width = barLeft + BAR + MARGIN;
+    int width =
+        Math.max(
+            barLeft + BAR + MARGIN, (int) Math.ceil(Style.width(title, Style.TITLE)) + 2 * MARGIN);
     int height = up + side + HeatMap.BELOW + MARGIN / 2;
-    boolean undefined =
-        Arrays.stream(matrices)
-            .flatMap(Arrays::stream)
-            .flatMap(Arrays::stream)
-            .anyMatch(Objects::isNull);
     return new Figure(
         g -> {
           g.setPaint(Color.WHITE);
@@ -61,15 +78,21 @@ public final class StiffnessMatricesFigure {
           Style.text(g, title, Style.TITLE, Style.INK, MARGIN, 34);
           Style.text(
               g,
-              "Cosine between loss gradients, by class" + (undefined ? "; grey: no pairs." : "."),
+              "Mean cosine between loss gradients, by class."
+                  + (moments.size() > 1 ? "  The same colours for all." : "")
+                  + (undefined ? "  Grey: no pairs." : ""),
               Style.SMALL,
               Style.QUIET,
               MARGIN,
               56);
           for (int i = 0; i < moments.size(); i++) {
             int at = left + i * (side + GAP);
-            HeatMap map = new HeatMap(matrices[i], top, i == 0 ? "class" : "", "class");
-            Style.text(g, moments.get(i).label(), Style.TEXT, Style.INK, at, HEADER + CAPTION - 10);
+            List<String> label = labels.get(i);
+            for (int line = 0; line < label.size(); line++) {
+              int base = up - 10 - (label.size() - 1 - line) * LINE;
+              Style.text(g, label.get(line), Style.TEXT, Style.INK, at, base);
+            }
+            HeatMap map = new HeatMap(moments.get(i).matrix(), top, i == 0 ? "class" : "", "class");
             map.draw(g, at, up, side);
             if (i == moments.size() - 1) {
               map.bar("mean cosine").draw(g, barLeft, up, side);

@@ -14,6 +14,7 @@ import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
@@ -205,6 +206,22 @@ final class Style {
 
   static double width(String text, Font font) {
     return font.getStringBounds(text, new FontRenderContext(null, true, true)).getWidth();
+  }
+
+  /** Lines of a text that are no wider than some width, where its words are not. */
+  static List<String> wrapped(String text, Font font, double width) {
+    List<String> lines = new ArrayList<>();
+    String line = "";
+    for (String word : text.split(" ")) {
+      String longer = line.isEmpty() ? word : line + " " + word;
+      if (!line.isEmpty() && width(longer, font) > width) {
+        lines.add(line);
+        longer = word;
+      }
+      line = longer;
+    }
+    lines.add(line);
+    return lines;
   }
 
   static LegendItem legendLine(String label, Color colour) {
