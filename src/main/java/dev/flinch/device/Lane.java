@@ -259,4 +259,56 @@ public interface Lane {
    * @param out int64
    */
   void countPatterns(DeviceArray hashes, long from, int count, DeviceArray out, long at);
+
+  /**
+   * What a convolution multiplies its weights with: row i · positions + p of out ← the patch of
+   * image i at position p, with a 1 appended where {@code out} has one column more than patches
+   * have components; float32 or float64.
+   *
+   * @param images one image a row
+   */
+  void patches(Matrix images, PatchShape shape, Matrix out);
+
+  /**
+   * The way back from {@link #patches}, its transposition: images[i] ← each component of the
+   * patches of image i, added to the pixel that it shows. Float32.
+   */
+  void patchSums(Matrix patches, PatchShape shape, Matrix images);
+
+  /**
+   * Max-pooling: out[i] ← the largest value of each channel in each window of map h[i]. Slopes
+   * become 0 for all pixels but each window's largest, the first of equals, so that {@link #unpool}
+   * takes errors back through the pooling and what is before it at once.
+   *
+   * @param slopes of the same shape as h; or null
+   */
+  void maxPool(Matrix h, PoolShape shape, Matrix slopes, Matrix out);
+
+  /**
+   * Errors back through {@link #maxPool}: a pixel of out[i] ← the error of its window in errors[i],
+   * times its slope in slopes[i / group]; 0 for a pixel of no window.
+   *
+   * @param errors as {@code maxPool} writes {@code out}
+   * @param slopes as {@code maxPool} leaves them; each row serves {@code group} rows of errors
+   * @param out may be {@code slopes} with group 1
+   */
+  void unpool(Matrix errors, PoolShape shape, Matrix slopes, int group, Matrix out);
+
+  /**
+   * Max-pooling of reference points: out ← the largest values of windows, and gaps, rounded to
+   * float32, ← how far below it each pixel is, so 0 or negative; 0 for pixels of no window.
+   *
+   * @param h float64, a map a row
+   * @param gaps float32, of the shape of h
+   * @param out float64
+   */
+  void poolReferences(Matrix h, PoolShape shape, Matrix gaps, Matrix out);
+
+  /**
+   * Max-pooling of differences from a reference point: out[i] ← the largest of z[i] + gaps in each
+   * window, which is how much its largest value differs from the reference's.
+   *
+   * @param gaps 1 × columns: of the reference point, as {@link #poolReferences} has them
+   */
+  void poolDifferences(Matrix z, PoolShape shape, Matrix gaps, Matrix out);
 }

@@ -111,6 +111,44 @@ public record Matrix(
         data, offset + from * replicaStride, rows, columns, stride, padded, count, replicaStride);
   }
 
+  /**
+   * The same memory with every row cut into {@code parts} rows of equal length, such as maps into
+   * their positions.
+   */
+  public Matrix split(int parts) {
+    if (parts == 1) {
+      return this;
+    }
+    if (!isDense() || columns % parts != 0) {
+      throw new IllegalArgumentException(
+          "rows of %d columns (stride %d) in %d parts".formatted(columns, stride, parts));
+    }
+    int part = columns / parts;
+    return new Matrix(
+        data,
+        offset,
+        Math.multiplyExact(rows, parts),
+        part,
+        part,
+        part % PADDING == 0,
+        replicas,
+        replicaStride);
+  }
+
+  /** The way back from {@link #split}: every {@code parts} rows as one. */
+  public Matrix join(int parts) {
+    if (parts == 1) {
+      return this;
+    }
+    if (!isDense() || rows % parts != 0) {
+      throw new IllegalArgumentException(
+          "%d rows of %d columns (stride %d), %d as one".formatted(rows, columns, stride, parts));
+    }
+    int whole = Math.multiplyExact(columns, parts);
+    return new Matrix(
+        data, offset, rows / parts, whole, whole, whole % PADDING == 0, replicas, replicaStride);
+  }
+
   /** Whether each row follows the one before without a gap. */
   public boolean isDense() {
     return stride == columns;

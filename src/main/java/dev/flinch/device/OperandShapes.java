@@ -271,7 +271,6 @@ public final class OperandShapes {
     requireRowOrNull("hashPatterns", bias, z);
   }
 
-  /** Null operands have no type. */
   /** {@link Device#walks}. */
   public static void walks(RegionWalks.Networks networks) {
     if (!networks.activation().isPiecewiseLinear()) {
@@ -395,6 +394,81 @@ public final class OperandShapes {
     }
   }
 
+  /** {@link Lane#patches}. */
+  public static void patches(Matrix images, PatchShape shape, Matrix out) {
+    requireType("patches", out.data().type(), images);
+    requirePatches("patches", images, shape, out, 1);
+  }
+
+  /** {@link Lane#patchSums}. */
+  public static void patchSums(Matrix patches, PatchShape shape, Matrix images) {
+    requireType("patchSums", ElementType.FLOAT32, patches, images);
+    requirePatches("patchSums", images, shape, patches, 0);
+  }
+
+  private static void requirePatches(
+      String operation, Matrix images, PatchShape shape, Matrix patches, int mostAppended) {
+    int appended = patches.columns() - shape.size();
+    require(
+        images.columns() == shape.image().size()
+            && patches.rows() == (long) images.rows() * shape.positions()
+            && appended >= 0
+            && appended <= mostAppended
+            && patches.replicas() == images.replicas(),
+        operation,
+        images,
+        patches);
+  }
+
+  /** {@link Lane#maxPool}. */
+  public static void maxPool(Matrix h, PoolShape shape, Matrix slopes, Matrix out) {
+    requireType("maxPool", ElementType.FLOAT32, h, slopes, out);
+    requirePooled("maxPool", h, shape, out);
+    if (slopes != null) {
+      requireSameShape("maxPool", h, slopes);
+    }
+  }
+
+  /** {@link Lane#unpool}. */
+  public static void unpool(Matrix errors, PoolShape shape, Matrix slopes, int group, Matrix out) {
+    requireType("unpool", ElementType.FLOAT32, errors, slopes, out);
+    requirePooled("unpool", out, shape, errors);
+    require(
+        slopes.rows() * (long) group == out.rows()
+            && slopes.columns() == out.columns()
+            && slopes.replicas() == out.replicas(),
+        "unpool",
+        out,
+        slopes);
+  }
+
+  /** {@link Lane#poolReferences}. */
+  public static void poolReferences(Matrix h, PoolShape shape, Matrix gaps, Matrix out) {
+    requireType("poolReferences", ElementType.FLOAT64, h, out);
+    requireType("poolReferences", ElementType.FLOAT32, gaps);
+    requirePooled("poolReferences", h, shape, out);
+    requireSameShape("poolReferences", h, gaps);
+  }
+
+  /** {@link Lane#poolDifferences}. */
+  public static void poolDifferences(Matrix z, PoolShape shape, Matrix gaps, Matrix out) {
+    requireType("poolDifferences", ElementType.FLOAT32, z, gaps, out);
+    requirePooled("poolDifferences", z, shape, out);
+    requireRow("poolDifferences", gaps, z);
+  }
+
+  private static void requirePooled(String operation, Matrix maps, PoolShape shape, Matrix pooled) {
+    require(
+        maps.columns() == shape.map().size()
+            && pooled.columns() == shape.pooled().size()
+            && pooled.rows() == maps.rows()
+            && pooled.replicas() == maps.replicas(),
+        operation,
+        maps,
+        pooled);
+  }
+
+  /** Null operands have no type. */
   private static void requireType(String operation, ElementType type, Matrix... operands) {
     for (Matrix operand : operands) {
       if (operand != null && operand.data().type() != type) {

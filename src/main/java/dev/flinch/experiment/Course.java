@@ -111,7 +111,7 @@ record Course(
     boolean possible = ExactTrajectory.isPossible(stack.architecture());
     if (method == Method.EXACT && !possible) {
       throw new RequestException(
-          "%s: expected a piecewise-linear activation and a hidden layer for exact transitions; sample them"
+          "%s: expected a fully connected network of a piecewise-linear activation and a hidden layer for exact transitions; sample them"
               .formatted(stack.architecture().title()));
     }
     if (possible && method != Method.SAMPLED) {

@@ -99,8 +99,7 @@ public final class StackWork {
     if (configuration.training().optimizer() == Optimizer.LBFGS) {
       return LbfgsTrainer.bytes(architecture, trainingImages);
     }
-    long unitsOfBatch =
-        architecture.inputs() + 2 * (architecture.hiddenUnits() + architecture.classes());
+    long unitsOfBatch = architecture.inputs() + 2 * architecture.unitsOfPass();
     return Float.BYTES
         * (architecture.parameters() * (1 + configuration.training().optimizer().slots())
             + configuration.training().batchSize() * unitsOfBatch

@@ -1,6 +1,10 @@
 package dev.flinch.network;
 
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
+import dev.flinch.device.PatchShape;
+import dev.flinch.device.PoolShape;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -8,20 +12,62 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
- * The shape of a fully connected network: h₀ = x, zₗ = Wₗ hₗ₋₁ (+ bₗ), hₗ = φ(zₗ) for l &lt; L,
- * logits z_L.
+ * The shape of a network: convolutional layers, or none, and fully connected ones behind them: h₀ =
+ * x, zₗ = Wₗ hₗ₋₁ (+ bₗ), hₗ = φ(zₗ) for l &lt; L, logits z_L. In a convolutional layer Wₗ
+ * multiplies the patch around each pixel, hₗ is max-pooled where asked for, and the same bias goes
+ * to all pixels of a channel. Maps are ordered {@code [height][width][channels]}, but for the
+ * input, which is ordered as images are.
  *
- * @param units units of every level from the input to the logits, so L + 1 numbers
+ * @param image the shape of inputs of convolutional layers; null where there are none
+ * @param convolutions the first layers
+ * @param units units of every level from the input to the logits, so L + 1 numbers; of a
+ *     convolutional layer those before pooling
  * @param activation φ of all hidden layers
  * @param biases whether every layer adds a bias
  */
-public record Architecture(List<Integer> units, Activation activation, boolean biases) {
+public record Architecture(
+    ImageShape image,
+    List<Convolution> convolutions,
+    List<Integer> units,
+    Activation activation,
+    boolean biases) {
   public Architecture {
+    convolutions = List.copyOf(convolutions);
     units = List.copyOf(units);
     if (units.size() < 2 || units.stream().anyMatch(n -> n < 1)) {
       throw new IllegalArgumentException(
           "expected at least an input and an output level of one unit or more, found " + units);
     }
+    if ((image == null) != convolutions.isEmpty()
+        || convolutions.size() > units.size() - 2
+        || (image != null
+            && !units.subList(0, convolutions.size() + 1).equals(maps(image, convolutions)))) {
+      throw new IllegalArgumentException(
+          "%s of images of %s don't write levels of %s units"
+              .formatted(convolutions, image, units));
+    }
+  }
+
+  /** A fully connected network. */
+  public Architecture(List<Integer> units, Activation activation, boolean biases) {
+    this(null, List.of(), units, activation, biases);
+  }
+
+  /**
+   * A network whose first layers are convolutional.
+   *
+   * @param dense units of the fully connected levels behind them, down to the logits
+   * @throws IllegalArgumentException if a window of a pooling is larger than its maps
+   */
+  public static Architecture convolutional(
+      ImageShape image,
+      List<Convolution> convolutions,
+      List<Integer> dense,
+      Activation activation,
+      boolean biases) {
+    List<Integer> units = new ArrayList<>(maps(image, convolutions));
+    units.addAll(dense);
+    return new Architecture(image, convolutions, units, activation, biases);
   }
 
   /** A bias-free network of {@code depth} weight matrices whose hidden layers share one width. */
@@ -38,6 +84,21 @@ public record Architecture(List<Integer> units, Activation activation, boolean b
         false);
   }
 
+  /** Units of the input and of what each convolutional layer writes. */
+  private static List<Integer> maps(ImageShape image, List<Convolution> convolutions) {
+    List<Integer> units = new ArrayList<>();
+    ImageShape map = image;
+    for (Convolution convolution : convolutions) {
+      ImageShape written = new ImageShape(convolution.channels(), map.height(), map.width());
+      units.add(written.size());
+      map = new PoolShape(written, convolution.pool()).pooled();
+    }
+    if (image != null) {
+      units.add(0, image.size());
+    }
+    return units;
+  }
+
   /** The number L of weight matrices. */
   public int depth() {
     return units.size() - 1;
@@ -51,14 +112,67 @@ public record Architecture(List<Integer> units, Activation activation, boolean b
     return units.get(depth());
   }
 
-  /** Units of the level that matrix {@code layer} (0 … depth − 1) writes. */
+  /** Whether layer {@code layer} (0 … depth − 1) is convolutional. */
+  public boolean isConvolutional(int layer) {
+    return layer < convolutions.size();
+  }
+
+  /** Whether any layer is. */
+  public boolean isConvolutional() {
+    return isConvolutional(0);
+  }
+
+  /** Rows of matrix {@code layer} (0 … depth − 1): units that it writes at one position. */
   public int rows(int layer) {
+    return isConvolutional(layer) ? convolutions.get(layer).channels() : units.get(layer + 1);
+  }
+
+  /** Columns of matrix {@code layer} (0 … depth − 1): its fan-in. */
+  public int columns(int layer) {
+    return isConvolutional(layer) ? patches(layer).size() : unitsIn(layer);
+  }
+
+  /** How many times matrix {@code layer} is multiplied with something of an input. */
+  public int positions(int layer) {
+    return isConvolutional(layer) ? map(layer).height() * map(layer).width() : 1;
+  }
+
+  /** Units that layer {@code layer} reads: those of the layer below after pooling. */
+  public int unitsIn(int layer) {
+    return layer > 0 && isConvolutional(layer - 1) ? map(layer).size() : units.get(layer);
+  }
+
+  /** Units that layer {@code layer} writes: rows times positions. */
+  public int unitsOut(int layer) {
     return units.get(layer + 1);
   }
 
-  /** Units of the level that matrix {@code layer} (0 … depth − 1) reads: its fan-in. */
-  public int columns(int layer) {
-    return units.get(layer);
+  /** What a convolutional layer multiplies with its weights. */
+  public PatchShape patches(int layer) {
+    return new PatchShape(map(layer), convolutions.get(layer).kernel(), layer == 0);
+  }
+
+  /** Whether a layer's activations are pooled. */
+  public boolean isPooled(int layer) {
+    return isConvolutional(layer) && convolutions.get(layer).pool() > 1;
+  }
+
+  /** How a layer's activations are pooled that {@link #isPooled}. */
+  public PoolShape pool(int layer) {
+    ImageShape map = map(layer);
+    Convolution convolution = convolutions.get(layer);
+    return new PoolShape(
+        new ImageShape(convolution.channels(), map.height(), map.width()), convolution.pool());
+  }
+
+  /** The shape of what layer {@code layer} reads, where the layers before are convolutional. */
+  public ImageShape map(int layer) {
+    ImageShape map = image;
+    for (Convolution below : convolutions.subList(0, layer)) {
+      map =
+          new ImageShape(below.channels(), map.height() / below.pool(), map.width() / below.pool());
+    }
+    return map;
   }
 
   /** Hidden units of all hidden layers: the length of a pattern. */
@@ -71,6 +185,23 @@ public record Architecture(List<Integer> units, Activation activation, boolean b
     return units.subList(1, depth() + 1).stream().mapToInt(n -> n).max().orElseThrow();
   }
 
+  /** Numbers of an example's patches in layer {@code layer}; 0 for a fully connected one. */
+  public int patchUnits(int layer) {
+    return isConvolutional(layer) ? Math.multiplyExact(positions(layer), columns(layer)) : 0;
+  }
+
+  /** The most of any layer. */
+  public int mostPatchUnits() {
+    return IntStream.range(0, depth()).map(this::patchUnits).max().orElseThrow();
+  }
+
+  /** What a forward pass writes of one example: units of all levels but the input, and patches. */
+  public long unitsOfPass() {
+    return hiddenUnits()
+        + classes()
+        + IntStream.range(0, depth()).mapToLong(this::patchUnits).sum();
+  }
+
   /** The number of weights and biases. */
   public long parameters() {
     return LongStream.range(0, depth())
@@ -78,15 +209,29 @@ public record Architecture(List<Integer> units, Activation activation, boolean b
         .sum();
   }
 
-  /** A short name such as {@code 3×100 ReLU}, or the list of hidden widths where they differ. */
+  /** Multiplications and additions of layer {@code layer} in one forward pass. */
+  public long flop(int layer) {
+    return 2L * positions(layer) * rows(layer) * columns(layer);
+  }
+
+  /**
+   * A short name such as {@code 3×100 ReLU}, the list of hidden widths where they differ, or {@code
+   * conv 16/2–32/2–100 ReLU} with pooled maps of 16 and 32 channels.
+   */
   public String title() {
-    List<Integer> hidden = units.subList(1, depth());
+    List<Integer> hidden = units.subList(1 + convolutions.size(), depth());
     String shape =
-        hidden.stream().distinct().count() == 1
-            ? depth() + "×" + hidden.get(0)
-            : hidden.isEmpty()
-                ? "linear"
-                : hidden.stream().map(String::valueOf).collect(Collectors.joining("–"));
+        isConvolutional()
+            ? "conv "
+                + Stream.concat(
+                        convolutions.stream().map(Convolution::title),
+                        hidden.stream().map(String::valueOf))
+                    .collect(Collectors.joining("–"))
+            : hidden.stream().distinct().count() == 1
+                ? depth() + "×" + hidden.get(0)
+                : hidden.isEmpty()
+                    ? "linear"
+                    : hidden.stream().map(String::valueOf).collect(Collectors.joining("–"));
     return shape + " " + activation.label() + (biases ? " with biases" : "");
   }
 }

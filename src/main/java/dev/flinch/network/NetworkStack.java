@@ -134,24 +134,37 @@ public final class NetworkStack implements AutoCloseable {
    *
    * @param replica the first of them
    * @param x inputs, rows × d for each; or null where {@code z[0]} already holds the first products
-   * @param z per layer rows × out: takes the slopes φ′ of the hidden layers, and the logits of the
-   *     last
-   * @param h per hidden layer rows × out: takes the activations
+   * @param buffers take the slopes φ′ of the hidden layers, 0 for what a pooling drops, the
+   *     activations, and the logits
    */
-  public void forward(Lane lane, int replica, Matrix x, Matrix[] z, Matrix[] h) {
+  public void forward(Lane lane, int replica, Matrix x, ForwardBuffers buffers) {
     Activation activation = architecture.activation();
     int last = architecture.depth() - 1;
-    int count = z[last].replicas();
+    int count = buffers.logits().replicas();
     for (int l = 0; l <= last; l++) {
+      Matrix z = buffers.z()[l];
       if (l > 0 || x != null) {
-        Matrix input = l == 0 ? x : h[l - 1];
-        lane.gemm(false, input, true, weights[l].replicas(replica, count), 0, z[l]);
+        Matrix below = l == 0 ? x : buffers.h()[l - 1];
+        LayerMatrices.multiply(
+            lane,
+            architecture,
+            l,
+            weights[l].replicas(replica, count),
+            below,
+            buffers.patches()[l],
+            z);
       }
+      int positions = architecture.positions(l);
       Matrix bias = biases[l] == null ? null : biases[l].replicas(replica, count);
       if (l < last) {
-        lane.activate(activation, z[l], bias, h[l]);
+        boolean pooled = architecture.isPooled(l);
+        Matrix h = pooled ? buffers.maps()[l] : buffers.h()[l];
+        lane.activate(activation, z.split(positions), bias, h.split(positions));
+        if (pooled) {
+          lane.maxPool(h, architecture.pool(l), z, buffers.h()[l]);
+        }
       } else if (bias != null) {
-        lane.addBias(z[l], bias);
+        lane.addBias(z, bias);
       }
     }
   }

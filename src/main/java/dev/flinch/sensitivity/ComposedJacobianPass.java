@@ -1,9 +1,12 @@
 package dev.flinch.sensitivity;
 
 import dev.flinch.device.Device;
+import dev.flinch.device.DeviceArray;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
+import dev.flinch.network.BackwardBuffers;
 import dev.flinch.network.ForwardBuffers;
+import dev.flinch.network.LayerMatrices;
 import dev.flinch.network.NetworkStack;
 
 /**
@@ -18,27 +21,31 @@ final class ComposedJacobianPass extends JacobianPass {
   private final int tile;
   private final ForwardBuffers[] forward;
   private final Matrix[] seeds;
-  private final Matrix[][] errors;
+  private final DeviceArray[] errors;
+  private final BackwardBuffers[] backward;
   private final Matrix[] scales;
 
   ComposedJacobianPass(NetworkStack stack, Jacobian jacobian, long points) {
     super(stack, jacobian, points);
     Device device = stack.device();
     int rows = rowsPerPoint;
-    this.backwardPoints = (int) Math.min(points, (device.productRows() + rows - 1) / rows);
+    int enough = Math.max(1, device.productRows() / architecture.positions(0));
+    this.backwardPoints = (int) Math.min(points, (enough + rows - 1) / rows);
     this.tile = (int) Math.min(points, (long) backwardPoints * BACKWARD_PASSES);
-    int widest = Math.max(architecture.widest(), firstLayers[0].columns());
+    int inputs = architecture.isConvolutional() ? architecture.inputs() : firstLayers[0].columns();
+    int widest = Matrix.paddedColumns(architecture.widest());
     this.forward =
         ForwardBuffers.perLane(
             device, () -> ForwardBuffers.keepingSlopes(scope, architecture, tile));
     this.seeds = new Matrix[device.lanes()];
-    this.errors = new Matrix[device.lanes()][2];
+    this.errors = new DeviceArray[device.lanes()];
+    this.backward = new BackwardBuffers[device.lanes()];
     this.scales = new Matrix[device.lanes()];
     for (int lane = 0; lane < device.lanes(); lane++) {
       seeds[lane] = scope.matrix(backwardPoints * rows, architecture.classes());
       scales[lane] = Matrix.of(scope.doubles(backwardPoints), 0, backwardPoints, 1);
-      errors[lane][0] = scope.matrix(backwardPoints * rows, widest);
-      errors[lane][1] = scope.matrix(backwardPoints * rows, widest);
+      errors[lane] = scope.floats((long) backwardPoints * rows * widest);
+      backward[lane] = new BackwardBuffers(scope, architecture, 1, backwardPoints * rows, inputs);
       if (jacobian == Jacobian.LOGITS) {
         Matrix all = seeds[lane];
         device.run(1, (any, task) -> any.logitSeeds(all));
@@ -81,7 +88,7 @@ final class ComposedJacobianPass extends JacobianPass {
 
   private ForwardBuffers forward(Lane lane, int replica, Matrix x, int points) {
     ForwardBuffers buffers = forward[lane.index()].first(points);
-    stack.forward(lane, replica, x, buffers.z(), buffers.h());
+    stack.forward(lane, replica, x, buffers);
     return buffers;
   }
 
@@ -98,19 +105,14 @@ final class ComposedJacobianPass extends JacobianPass {
     if (jacobian == Jacobian.PROBABILITIES) {
       lane.probabilitySeeds(buffers.logits().rows(from, points), error, scale);
     }
+    BackwardBuffers back = backward[lane.index()];
     for (int l = architecture.depth() - 1; l > 0; l--) {
-      Matrix back = errors(lane, l, rows, architecture.columns(l));
-      lane.gemm(false, error, false, stack.weights(l).replicas(replica, 1), 0, back);
-      lane.scale(back, buffers.z()[l - 1].rows(from, points), rowsPerPoint, back);
-      error = back;
+      Matrix below = LayerMatrices.written(errors[lane.index()], architecture, l - 1, 1, rows);
+      Matrix slopes = buffers.z()[l - 1].rows(from, points);
+      Matrix weights = stack.weights(l).replicas(replica, 1);
+      back.back(lane, l, weights, error, slopes, rowsPerPoint, below);
+      error = below;
     }
-    Matrix first = firstLayers[replica];
-    Matrix back = errors(lane, 0, rows, first.columns());
-    lane.gemm(false, error, false, first, 0, back);
-    return back;
-  }
-
-  private Matrix errors(Lane lane, int layer, int rows, int columns) {
-    return Matrix.padded(errors[lane.index()][layer % 2].data(), rows, columns);
+    return back.toInputs(lane, firstLayers[replica], error);
   }
 }

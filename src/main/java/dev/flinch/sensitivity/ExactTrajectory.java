@@ -104,9 +104,14 @@ public record ExactTrajectory(
     }
   }
 
-  /** Whether a network's regions can be walked: piecewise linear, with a hidden layer. */
+  /**
+   * Whether a network's regions can be walked: fully connected and piecewise linear, with a hidden
+   * layer.
+   */
   public static boolean isPossible(Architecture architecture) {
-    return architecture.activation().isPiecewiseLinear() && architecture.depth() > 1;
+    return architecture.activation().isPiecewiseLinear()
+        && architecture.depth() > 1
+        && !architecture.isConvolutional();
   }
 
   /**

@@ -8,7 +8,9 @@ import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.BackwardBuffers;
 import dev.flinch.network.ForwardBuffers;
+import dev.flinch.network.LayerMatrices;
 import dev.flinch.network.NetworkStack;
 import java.util.Arrays;
 import java.util.List;
@@ -19,7 +21,11 @@ import java.util.stream.IntStream;
  * The gradients of softmax cross-entropy by all weights and biases of one network, at single
  * examples (Fort et al., arXiv:1901.09491), in factors: a dense layer's part is δ hᵀ, its error
  * times its input (with a 1 appended where there is a bias). So an example takes as many numbers as
- * the network has units, and no gradient is ever formed.
+ * the network has units, and no gradient of a dense layer is ever formed.
+ *
+ * <p>A convolutional layer's part is the sum of such products over its positions, of errors and
+ * patches. Products of two examples' parts are those of all pairs of positions, or of the sums
+ * themselves: whichever costs less.
  *
  * <p>All factors are kept at length one, and what their lengths were in float64. So gradients whose
  * squares no float32 holds, as those of networks that are sure of an example, keep their
@@ -30,9 +36,7 @@ public final class ExampleGradients implements AutoCloseable {
   private final Architecture architecture;
   private final int[] classes;
   private final Scope scope;
-  private final Matrix[] inputs;
-  private final Matrix[] errors;
-  private final Matrix[] shares;
+  private final Part[] parts;
   private final double[][] layerNorms;
   private final double[] norms;
 
@@ -67,6 +71,64 @@ public final class ExampleGradients implements AutoCloseable {
     }
   }
 
+  /** In what form a layer's part of gradients is kept. */
+  private enum Form {
+    /** Of a dense layer: its input and its error. */
+    OUTER_PRODUCT,
+    /** Of a convolutional layer: patches and errors at all positions. */
+    POSITIONS,
+    /** Of a convolutional layer: the sum of their products. */
+    SUM;
+
+    static Form of(Architecture architecture, int layer) {
+      return !architecture.isConvolutional(layer)
+          ? OUTER_PRODUCT
+          : pairCost(architecture, layer, POSITIONS) < pairCost(architecture, layer, SUM)
+              ? POSITIONS
+              : SUM;
+    }
+  }
+
+  /** Multiplications and additions that the product of two examples' parts takes. */
+  private static long pairCost(Architecture architecture, int layer, Form form) {
+    long rows = architecture.rows(layer);
+    long columns = architecture.columns(layer) + appended(architecture);
+    long positions = architecture.positions(layer);
+    return form == Form.SUM ? 2 * rows * columns : 2 * positions * positions * (rows + columns);
+  }
+
+  private static int appended(Architecture architecture) {
+    return architecture.biases() ? 1 : 0;
+  }
+
+  /**
+   * One layer's part of all gradients: at each example the sum over positions of errors times
+   * inputs, times its factor in {@code alone}, has length one.
+   *
+   * @param inputs n × positions · any
+   * @param errors n × positions · any
+   * @param positions 1, or how many places of each row are apart
+   * @param alone 1 × n, or null for ones
+   * @param shares 1 × n: the same, times the part's share of the whole gradient's length
+   */
+  private record Part(
+      Form form, Matrix inputs, Matrix errors, int positions, Matrix alone, Matrix shares) {
+
+    /** The inputs of some examples at a position. */
+    Matrix inputs(int from, int count, int position) {
+      return at(inputs.rows(from, count), position);
+    }
+
+    Matrix errors(int from, int count, int position) {
+      return at(errors.rows(from, count), position);
+    }
+
+    private Matrix at(Matrix matrix, int position) {
+      int columns = matrix.columns() / positions;
+      return positions == 1 ? matrix : matrix.columns(position * columns, columns);
+    }
+  }
+
   private ExampleGradients(
       Scope scope, NetworkStack stack, int replica, Matrix points, int[] classes) {
     this.device = stack.device();
@@ -75,23 +137,67 @@ public final class ExampleGradients implements AutoCloseable {
     this.scope = scope;
     int n = classes.length;
     int depth = architecture.depth();
-    int appended = architecture.biases() ? 1 : 0;
-    this.inputs = layers(depth, l -> scope.matrix(n, architecture.columns(l) + appended));
-    this.errors = layers(depth, l -> scope.matrix(n, architecture.rows(l)));
-    this.shares = layers(depth, l -> scope.matrix(1, n));
+    Matrix ones = ones(scope, n);
+    this.parts = IntStream.range(0, depth).mapToObj(l -> part(l, n, ones)).toArray(Part[]::new);
     try (Scope temporary =
         new Scope(device, "gradients of single examples of " + architecture.title())) {
       Lengths lengths = factorise(temporary, stack, replica, points);
       this.norms = new double[n];
       this.layerNorms = new double[depth][n];
-      float[][] share = new float[depth][n];
+      float[][] shares = new float[depth][n];
       for (int i = 0; i < n; i++) {
-        combine(lengths, i, share);
+        combine(lengths, i, shares);
       }
       for (int l = 0; l < depth; l++) {
-        device.upload(share[l], 0, shares[l].data(), shares[l].offset(), n);
+        if (parts[l].alone != null) {
+          float[] alone = new float[n];
+          for (int i = 0; i < n; i++) {
+            double sum = lengths.sums[l][i];
+            alone[i] = sum == 0 ? 0 : (float) (1 / sum);
+            shares[l][i] *= alone[i];
+          }
+          upload(alone, parts[l].alone);
+        }
+        upload(shares[l], parts[l].shares);
       }
     }
+  }
+
+  private Matrix ones(Scope scope, int n) {
+    Matrix ones = scope.matrix(1, n);
+    float[] values = new float[n];
+    Arrays.fill(values, 1);
+    upload(values, ones);
+    return Matrix.of(ones.data(), 0, n, 1);
+  }
+
+  private void upload(float[] values, Matrix row) {
+    device.upload(values, 0, row.data(), row.offset(), values.length);
+  }
+
+  private Part part(int layer, int n, Matrix ones) {
+    int rows = architecture.rows(layer);
+    int columns = architecture.columns(layer) + appended(architecture);
+    int positions = architecture.positions(layer);
+    Matrix shares = scope.matrix(1, n);
+    Form form = Form.of(architecture, layer);
+    return switch (form) {
+      case OUTER_PRODUCT ->
+          new Part(form, scope.matrix(n, columns), scope.matrix(n, rows), 1, null, shares);
+      case SUM -> new Part(form, scope.matrix(n, rows * columns), ones, 1, null, shares);
+      case POSITIONS ->
+          new Part(
+              form,
+              dense(scope, n, positions * columns),
+              dense(scope, n, positions * rows),
+              positions,
+              scope.matrix(1, n),
+              shares);
+    };
+  }
+
+  private static Matrix dense(Scope scope, int rows, int columns) {
+    return Matrix.of(scope.floats((long) rows * columns), 0, rows, columns);
   }
 
   private static Matrix[] layers(int depth, IntFunction<Matrix> each) {
@@ -101,12 +207,13 @@ public final class ExampleGradients implements AutoCloseable {
   /**
    * What the factors' lengths were.
    *
-   * @param inputs of each layer's inputs, with their 1
+   * @param inputs of each layer's inputs, with their 1, or of its sums
+   * @param sums of a layer's sums over positions of factors of length one; null for others
    * @param errors of each layer's errors, beside those of the layer above: of the last layer's
    *     beside {@code scales}
    * @param scales of the errors of the logits
    */
-  private record Lengths(double[][] inputs, double[][] errors, double[] scales) {}
+  private record Lengths(double[][] inputs, double[][] sums, double[][] errors, double[] scales) {}
 
   private Lengths factorise(Scope temporary, NetworkStack stack, int replica, Matrix points) {
     int n = classes.length;
@@ -114,6 +221,9 @@ public final class ExampleGradients implements AutoCloseable {
     DeviceArray labels = temporary.ints(Math.max(1, n));
     device.upload(classes, 0, labels, 0, n);
     Matrix[] inputNorms = layers(depth, l -> Matrix.of(temporary.doubles(n), 0, n, 1));
+    Matrix[] sumNorms =
+        layers(
+            depth, l -> parts[l].alone == null ? null : Matrix.of(temporary.doubles(n), 0, n, 1));
     Matrix[] errorNorms = layers(depth, l -> Matrix.of(temporary.doubles(n), 0, n, 1));
     Matrix scales = Matrix.of(temporary.doubles(n), 0, n, 1);
     int tile = tileRows(n);
@@ -127,42 +237,83 @@ public final class ExampleGradients implements AutoCloseable {
           int from = task * tile;
           int rows = Math.min(tile, n - from);
           Matrix x = points.rows(from, rows);
-          Buffers buffers = lanes[lane.index()].first(rows);
-          stack.forward(lane, replica, x, buffers.z, buffers.h);
-          for (int l = 0; l < depth; l++) {
-            lane.unitRows(
-                l == 0 ? x : buffers.h[l - 1],
-                inputs[l].rows(from, rows),
-                inputNorms[l].rows(from, rows));
-          }
-          Matrix seeds = buffers.errors(rows, architecture.classes());
-          lane.crossEntropySeeds(
-              buffers.z[depth - 1], labels, from, seeds, scales.rows(from, rows));
-          unitErrors(lane, depth - 1, seeds, from, errorNorms);
-          for (int l = depth - 1; l > 0; l--) {
-            Matrix back = buffers.errors(rows, architecture.columns(l));
-            Matrix weights = stack.weights(l).replicas(replica, 1);
-            lane.gemm(false, errors[l].rows(from, rows), false, weights, 0, back);
-            lane.scale(back, buffers.z[l - 1], 1, back);
-            unitErrors(lane, l - 1, back, from, errorNorms);
+          Buffers buffers = lanes[lane.index()];
+          ForwardBuffers forward = buffers.forward.first(rows);
+          stack.forward(lane, replica, x, forward);
+          Matrix found = buffers.seeds.rows(0, rows);
+          lane.crossEntropySeeds(forward.logits(), labels, from, found, scales.rows(from, rows));
+          for (int l = depth - 1; l >= 0; l--) {
+            Matrix errors =
+                parts[l].form == Form.SUM
+                    ? LayerMatrices.written(buffers.errors, architecture, l, 1, rows)
+                    : parts[l].errors.rows(from, rows);
+            lane.unitRows(found, errors, errorNorms[l].rows(from, rows));
+            Matrix below = l == 0 ? x : forward.h()[l - 1];
+            Matrix inputs = parts[l].inputs.rows(from, rows);
+            Matrix lengths = inputNorms[l].rows(from, rows);
+            switch (parts[l].form) {
+              case OUTER_PRODUCT -> lane.unitRows(below, inputs, lengths);
+              case SUM -> {
+                Matrix patches = patches(lane, l, below, buffers.patches);
+                lane.unitRows(sums(lane, l, errors, patches, buffers.sums), inputs, lengths);
+              }
+              case POSITIONS -> {
+                lane.unitRows(patches(lane, l, below, buffers.patches), inputs, lengths);
+                Matrix sums = sums(lane, l, errors, inputs, buffers.sums);
+                lane.groupNorms(sums, 1, null, sumNorms[l].rows(from, rows));
+              }
+            }
+            if (l > 0) {
+              found = forward.z()[l - 1];
+              Matrix weights = stack.weights(l).replicas(replica, 1);
+              buffers.backward.back(lane, l, weights, errors, found, 1, found);
+            }
           }
         });
     return new Lengths(
-        download(inputNorms), download(errorNorms), JacobianNorms.download(device, scales));
+        download(inputNorms),
+        download(sumNorms),
+        download(errorNorms),
+        JacobianNorms.download(device, scales));
   }
 
-  private void unitErrors(Lane lane, int layer, Matrix found, int from, Matrix[] norms) {
-    int rows = found.rows();
-    lane.unitRows(found, errors[layer].rows(from, rows), norms[layer].rows(from, rows));
+  /** A convolutional layer's patches, each with a 1 where there is a bias, an example a row. */
+  private Matrix patches(Lane lane, int layer, Matrix below, DeviceArray room) {
+    int positions = architecture.positions(layer);
+    int columns = architecture.columns(layer) + appended(architecture);
+    Matrix patches = Matrix.of(room, 0, below.rows() * positions, columns);
+    lane.patches(below, architecture.patches(layer), patches);
+    return patches.join(positions);
+  }
+
+  /** The products of errors and patches, summed over positions, an example a row. */
+  private Matrix sums(Lane lane, int layer, Matrix errors, Matrix patches, DeviceArray room) {
+    int positions = architecture.positions(layer);
+    int rows = architecture.rows(layer);
+    int columns = patches.columns() / positions;
+    Matrix sums = Matrix.of(room, 0, errors.rows(), rows * columns);
+    lane.gemm(true, each(errors, positions), false, each(patches, positions), 0, each(sums, rows));
+    return sums;
+  }
+
+  /** Rows as a matrix each, of {@code parts} rows. */
+  private static Matrix each(Matrix matrix, int parts) {
+    int columns = matrix.columns() / parts;
+    return new Matrix(
+        matrix.data(),
+        matrix.offset(),
+        parts,
+        columns,
+        columns,
+        false,
+        matrix.rows(),
+        matrix.stride());
   }
 
   /** As many tiles for each lane, of a size that stays in its cache. */
   private int tileRows(int n) {
-    long perRow = architecture.widest();
-    for (int l = 0; l < architecture.depth(); l++) {
-      perRow += 2L * architecture.rows(l);
-    }
-    int most = ForwardBuffers.tileRows(device, perRow, n);
+    long perRow = architecture.widest() + 2L * architecture.unitsOfPass();
+    int most = ForwardBuffers.tileRows(device, architecture, perRow, n);
     int lanes = device.lanes();
     int tiles = (n + most * lanes - 1) / (most * lanes) * lanes;
     return Math.max(1, (n + tiles - 1) / Math.max(1, tiles));
@@ -170,7 +321,7 @@ public final class ExampleGradients implements AutoCloseable {
 
   private double[][] download(Matrix[] columns) {
     return Arrays.stream(columns)
-        .map(column -> JacobianNorms.download(device, column))
+        .map(column -> column == null ? null : JacobianNorms.download(device, column))
         .toArray(double[][]::new);
   }
 
@@ -180,26 +331,26 @@ public final class ExampleGradients implements AutoCloseable {
     if (!Double.isFinite(lengths.scales[i])) {
       throw notFinite("outputs", i);
     }
-    double[] parts = new double[depth];
+    double[] own = new double[depth];
     double error = 1;
     double largest = 0;
     for (int l = depth - 1; l >= 0; l--) {
       error *= lengths.errors[l][i];
-      parts[l] = error * lengths.inputs[l][i];
-      if (!Double.isFinite(parts[l])) {
+      own[l] = error * lengths.inputs[l][i] * (lengths.sums[l] == null ? 1 : lengths.sums[l][i]);
+      if (!Double.isFinite(own[l])) {
         throw notFinite("gradients", i);
       }
-      largest = Math.max(largest, parts[l]);
+      largest = Math.max(largest, own[l]);
     }
     double squares = 0;
     for (int l = 0; l < depth && largest > 0; l++) {
-      squares += parts[l] / largest * (parts[l] / largest);
+      squares += own[l] / largest * (own[l] / largest);
     }
     double length = largest * Math.sqrt(squares);
     norms[i] = lengths.scales[i] * length;
     for (int l = 0; l < depth; l++) {
-      layerNorms[l][i] = lengths.scales[i] * parts[l];
-      share[l][i] = length == 0 ? 0 : (float) (parts[l] / length);
+      layerNorms[l][i] = lengths.scales[i] * own[l];
+      share[l][i] = length == 0 ? 0 : (float) (own[l] / length);
     }
   }
 
@@ -211,33 +362,32 @@ public final class ExampleGradients implements AutoCloseable {
 
   /** What a lane needs for a tile of examples. */
   private static final class Buffers {
-    final Matrix[] z;
-    final Matrix[] h;
-    final Matrix back;
+    final ForwardBuffers forward;
+    final BackwardBuffers backward;
+    final Matrix seeds;
+
+    /** Errors, patches and sums of one convolutional layer after the other. */
+    final DeviceArray errors;
+
+    final DeviceArray patches;
+    final DeviceArray sums;
 
     Buffers(Scope scope, Architecture architecture, int rows) {
-      this(
-          layers(architecture.depth(), l -> scope.matrix(rows, architecture.rows(l))),
-          layers(architecture.depth() - 1, l -> scope.matrix(rows, architecture.rows(l))),
-          scope.matrix(rows, architecture.widest()));
-    }
-
-    private Buffers(Matrix[] z, Matrix[] h, Matrix back) {
-      this.z = z;
-      this.h = h;
-      this.back = back;
-    }
-
-    Buffers first(int rows) {
-      return new Buffers(first(z, rows), first(h, rows), back);
-    }
-
-    private static Matrix[] first(Matrix[] matrices, int rows) {
-      return layers(matrices.length, l -> matrices[l].rows(0, rows));
-    }
-
-    Matrix errors(int rows, int columns) {
-      return Matrix.padded(back.data(), rows, columns);
+      forward = ForwardBuffers.keepingAll(scope, architecture, 1, rows);
+      backward = new BackwardBuffers(scope, architecture, 1, rows, 0);
+      seeds = scope.matrix(rows, architecture.classes());
+      long widest = 0;
+      long patched = 0;
+      long weights = 0;
+      for (int l = 0; architecture.isConvolutional(l); l++) {
+        long columns = architecture.columns(l) + appended(architecture);
+        widest = Math.max(widest, architecture.unitsOut(l));
+        patched = Math.max(patched, architecture.positions(l) * columns);
+        weights = Math.max(weights, architecture.rows(l) * columns);
+      }
+      errors = scope.floats(rows * widest);
+      patches = scope.floats(rows * patched);
+      sums = scope.floats(rows * weights);
     }
   }
 
@@ -248,7 +398,7 @@ public final class ExampleGradients implements AutoCloseable {
 
   /** How many layers the network has, each with a part of every gradient. */
   public int layers() {
-    return inputs.length;
+    return parts.length;
   }
 
   /** What the network is called. */
@@ -309,17 +459,25 @@ public final class ExampleGradients implements AutoCloseable {
       boolean asShares,
       float beta,
       Matrix cosines) {
+    Part part = parts[layer];
+    Part other = others.parts[layer];
     int rows = cosines.rows();
     int columns = cosines.columns();
-    lane.gramProduct(
-        inputs[layer].rows(from, rows),
-        others.inputs[layer].rows(othersFrom, columns),
-        errors[layer].rows(from, rows),
-        others.errors[layer].rows(othersFrom, columns),
-        asShares ? shares[layer].columns(from, rows) : null,
-        asShares ? others.shares[layer].columns(othersFrom, columns) : null,
-        beta,
-        cosines);
+    Matrix factors = asShares ? part.shares : part.alone;
+    Matrix otherFactors = asShares ? other.shares : other.alone;
+    for (int p = 0; p < part.positions * part.positions; p++) {
+      int position = p / part.positions;
+      int otherPosition = p % part.positions;
+      lane.gramProduct(
+          part.inputs(from, rows, position),
+          other.inputs(othersFrom, columns, otherPosition),
+          part.errors(from, rows, position),
+          other.errors(othersFrom, columns, otherPosition),
+          factors == null ? null : factors.columns(from, rows),
+          otherFactors == null ? null : otherFactors.columns(othersFrom, columns),
+          p == 0 ? beta : 1,
+          cosines);
+    }
   }
 
   /**
@@ -379,14 +537,19 @@ public final class ExampleGradients implements AutoCloseable {
 
   /** Multiplications and additions that {@link #of} makes. */
   public static long flop(Architecture architecture, int examples) {
-    long forward = 0;
-    long backward = 0;
+    long all = 0;
     for (int l = 0; l < architecture.depth(); l++) {
-      long weights = (long) architecture.rows(l) * architecture.columns(l);
-      forward += weights;
-      backward += l > 0 ? weights : 0;
+      int passes = 1 + (l > 0 ? 1 : 0) + (architecture.isConvolutional(l) ? 1 : 0);
+      all += passes * architecture.flop(l);
     }
-    return 2 * (forward + backward) * examples;
+    return all * examples;
+  }
+
+  /** Multiplications and additions that a pair's cosine takes. */
+  static long pairFlop(Architecture architecture) {
+    return IntStream.range(0, architecture.depth())
+        .mapToLong(l -> pairCost(architecture, l, Form.of(architecture, l)))
+        .sum();
   }
 
   @Override

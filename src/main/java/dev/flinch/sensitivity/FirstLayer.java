@@ -5,6 +5,7 @@ import dev.flinch.device.FusedPasses;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.trajectory.Trajectory;
 import java.util.function.IntToLongFunction;
@@ -40,31 +41,44 @@ final class FirstLayer {
   static Matrix[] images(Scope scope, NetworkStack stack, double[][] vectors) {
     Matrix[] images = new Matrix[stack.replicas()];
     Device device = stack.device();
-    int units = stack.architecture().rows(0);
-    int inputs = stack.architecture().inputs();
+    Architecture architecture = stack.architecture();
+    int units = architecture.unitsOut(0);
+    int inputs = architecture.inputs();
+    int rows = architecture.rows(0);
+    int columns = architecture.columns(0);
     for (int r = 0; r < images.length; r++) {
       images[r] = Matrix.of(scope.doubles((long) vectors.length * units), 0, vectors.length, units);
     }
-    int blocks = (units + ROWS - 1) / ROWS;
+    int blocks = (rows + ROWS - 1) / ROWS;
     try (Scope temporary = new Scope(device)) {
       Matrix all =
           Matrix.of(temporary.doubles((long) vectors.length * inputs), 0, vectors.length, inputs);
       for (int v = 0; v < vectors.length; v++) {
         device.upload(vectors[v], 0, all.data(), all.start(0, v), inputs);
       }
+      Matrix multiplied = all;
+      if (architecture.isConvolutional()) {
+        int positions = vectors.length * architecture.positions(0);
+        multiplied =
+            Matrix.of(temporary.doubles((long) positions * columns), 0, positions, columns);
+        Matrix patches = multiplied;
+        device.run(1, (lane, task) -> lane.patches(all, architecture.patches(0), patches));
+      }
+      Matrix input = multiplied;
       Matrix[] wide = new Matrix[device.lanes()];
       for (int lane = 0; lane < wide.length; lane++) {
-        wide[lane] = Matrix.of(temporary.doubles((long) ROWS * inputs), 0, ROWS, inputs);
+        wide[lane] = Matrix.of(temporary.doubles((long) ROWS * columns), 0, ROWS, columns);
       }
       device.run(
           images.length * blocks,
           (lane, task) -> {
             int r = task / blocks;
             int from = task % blocks * ROWS;
-            int rows = Math.min(ROWS, units - from);
-            Matrix weights = wide[lane.index()].rows(0, rows);
-            lane.widen(stack.weights(0).replicas(r, 1).rows(from, rows), weights);
-            lane.gemm(false, all, true, weights, 0, images[r].columns(from, rows));
+            int some = Math.min(ROWS, rows - from);
+            Matrix weights = wide[lane.index()].rows(0, some);
+            lane.widen(stack.weights(0).replicas(r, 1).rows(from, some), weights);
+            Matrix out = images[r].split(architecture.positions(0)).columns(from, some);
+            lane.gemm(false, input, true, weights, 0, out);
           });
     }
     return images;

@@ -49,16 +49,20 @@ abstract sealed class JacobianPass implements AutoCloseable
         .fused()
         .filter(
             fused ->
-                fused.takesJacobians(
-                    architecture.activation(),
-                    architecture.depth(),
-                    architecture.widest(),
-                    architecture.classes()))
+                !architecture.isConvolutional()
+                    && fused.takesJacobians(
+                        architecture.activation(),
+                        architecture.depth(),
+                        architecture.widest(),
+                        architecture.classes()))
         .<JacobianPass>map(fused -> new FusedJacobianPass(fused, stack, jacobian, points))
         .orElseGet(() -> new ComposedJacobianPass(stack, jacobian, points));
   }
 
   private static boolean factoringPays(Architecture architecture, int rows, long points) {
+    if (architecture.isConvolutional()) {
+      return false;
+    }
     double units = architecture.rows(0);
     double inputs = architecture.inputs();
     double saved = 2.0 * points * rows * units * (inputs - units);
@@ -72,12 +76,12 @@ abstract sealed class JacobianPass implements AutoCloseable
     int rows = jacobian.rows(architecture.classes());
     long forward = 0;
     for (int l = 0; l < architecture.depth(); l++) {
-      forward += 2L * architecture.rows(l) * architecture.columns(l);
+      forward += architecture.flop(l);
     }
-    long first = (long) architecture.rows(0) * architecture.inputs();
+    long first = architecture.flop(0);
     long units = architecture.rows(0);
-    long backward = forward - 2 * first;
-    long last = 2 * (factoringPays(architecture, rows, points) ? units * units : first);
+    long backward = forward - first;
+    long last = factoringPays(architecture, rows, points) ? 2 * units * units : first;
     return forward + rows * (backward + last);
   }
 

@@ -56,6 +56,11 @@ public record PlaneRegions(
       Progress progress) {
     Architecture architecture = stack.architecture();
     layers.requireOf(architecture);
+    if (architecture.isConvolutional()) {
+      throw new RequestException(
+          "exact boundaries are found for fully connected networks: found %s; a pixel map takes any"
+              .formatted(architecture.title()));
+    }
     if (!architecture.activation().isPiecewiseLinear()) {
       throw new RequestException(
           "exact boundaries are those of linear regions: expected a piecewise-linear activation, found %s; a pixel map needs none"

@@ -7,6 +7,7 @@ import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.ForwardBuffers;
+import dev.flinch.network.LayerMatrices;
 import dev.flinch.network.NetworkStack;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
@@ -137,10 +138,7 @@ public record PointMeasures(
         long size = (long) rows * classes;
         logits[lane] = Matrix.of(scope.floats(size), 0, rows, classes);
         grams[lane] = Matrix.of(scope.doubles(size * classes), 0, rows, classes * classes);
-        ForwardBuffers buffers = ForwardBuffers.passing(scope, architecture, rows);
-        Matrix[] z = buffers.z().clone();
-        z[z.length - 1] = logits[lane];
-        forward[lane] = new ForwardBuffers(z, buffers.h());
+        forward[lane] = ForwardBuffers.passing(scope, architecture, rows).withLogits(logits[lane]);
       }
     }
 
@@ -148,9 +146,16 @@ public record PointMeasures(
       int count = x.rows();
       Device device = stack.device();
       ForwardBuffers buffers = forward[lane.index()].first(count);
-      stack.forward(lane, replica, x, buffers.z(), buffers.h());
+      stack.forward(lane, replica, x, buffers);
       Matrix first = pass.firstPreactivations(lane, count);
-      lane.gemm(false, x, true, stack.weights(0).replicas(replica, 1), 0, first);
+      LayerMatrices.multiply(
+          lane,
+          stack.architecture(),
+          0,
+          stack.weights(0).replicas(replica, 1),
+          x,
+          buffers.patches()[0],
+          first);
       pass.grams(lane, replica, grams[lane.index()].rows(0, count));
 
       float[] values = new float[count * classes];

@@ -1,15 +1,17 @@
 package dev.flinch.sensitivity;
 
+import dev.flinch.device.DeviceArray;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.LayerMatrices;
 import dev.flinch.network.NetworkStack;
 
 /**
  * Reference points taken through the hidden layers in float64, on one lane: points near one of them
- * go through as float32 differences from it, whose rounding is relative to how far they are from it
- * instead of to the activations themselves.
+ * go through as float32 {@link Differences} from it, whose rounding is relative to how far they are
+ * from it instead of to the activations themselves.
  */
 final class References {
   /** Sees a layer's pre-activations without bias, float64, before they become activations. */
@@ -25,6 +27,16 @@ final class References {
   private final Matrix wideWeights;
   private final Matrix[] knots;
 
+  /** Of pooled layers: how far each activation is below the largest of its window; else null. */
+  private final Matrix[] gaps;
+
+  /** Pooled activations, patches, and a bias for every unit: of convolutional networks only. */
+  private final DeviceArray pooled;
+
+  private final DeviceArray patches;
+  private final DeviceArray bias;
+  private final DeviceArray zeros;
+
   /**
    * @param scope owns the buffers
    * @param stack networks of at least one hidden layer
@@ -34,13 +46,15 @@ final class References {
     this.stack = stack;
     this.architecture = stack.architecture();
     int widest = architecture.widest();
-    this.first = wide(scope, most, architecture.rows(0));
+    this.first = wide(scope, most, architecture.unitsOut(0));
     this.pair = new Matrix[] {wide(scope, most, widest), wide(scope, most, widest)};
     this.knots = new Matrix[architecture.depth() - 1];
+    this.gaps = new Matrix[knots.length];
     int largest = 1;
     for (int l = 0; l < architecture.depth(); l++) {
       if (l < knots.length) {
-        knots[l] = scope.matrix(3 * most, architecture.rows(l));
+        knots[l] = scope.matrix(3 * most, architecture.unitsOut(l));
+        gaps[l] = architecture.isPooled(l) ? scope.matrix(most, architecture.unitsOut(l)) : null;
       }
       if (l > 0) {
         int size = Math.multiplyExact(architecture.rows(l), architecture.columns(l));
@@ -48,6 +62,12 @@ final class References {
       }
     }
     this.wideWeights = wide(scope, 1, largest);
+    boolean convolutional = architecture.isConvolutional();
+    this.pooled = convolutional ? scope.doubles((long) most * widest) : null;
+    this.patches =
+        convolutional ? scope.doubles((long) most * architecture.mostPatchUnits()) : null;
+    this.bias = convolutional && architecture.biases() ? scope.floats(widest) : null;
+    this.zeros = bias == null ? null : scope.ints(architecture.positions(0));
   }
 
   private static Matrix wide(Scope scope, int rows, int columns) {
@@ -67,18 +87,18 @@ final class References {
    *
    * @param layers the first so many, one or more
    * @param observer is shown each of them
-   * @return the activations of the last of them, float64, count × units
+   * @return the activations of the last of them before pooling, float64, count × units
    */
   Matrix through(Lane lane, int replica, int count, int layers, Observer observer) {
-    Matrix z = Matrix.of(pair[0].data(), 0, count, architecture.rows(0));
+    Matrix z = Matrix.of(pair[0].data(), 0, count, architecture.unitsOut(0));
     copy(lane, first(count), z);
     for (int l = 0; l < layers; l++) {
       if (l > 0) {
         z = next(lane, replica, l, z);
       }
       observer.layer(l, z);
-      Matrix bias = stack.biases(l) == null ? null : stack.biases(l).replicas(replica, 1);
-      lane.activateReferences(architecture.activation(), z, bias, knots[l].rows(0, 3 * count));
+      lane.activateReferences(
+          architecture.activation(), z, bias(lane, replica, l), knots[l].rows(0, 3 * count));
     }
     return z;
   }
@@ -93,17 +113,49 @@ final class References {
     lane.combine(from, 1, rows, ones, null, 1, to);
   }
 
+  /** A layer's biases, one for every unit; null where there are none. */
+  private Matrix bias(Lane lane, int replica, int layer) {
+    if (stack.biases(layer) == null) {
+      return null;
+    }
+    Matrix ofChannels = stack.biases(layer).replicas(replica, 1);
+    if (!architecture.isConvolutional(layer)) {
+      return ofChannels;
+    }
+    int positions = architecture.positions(layer);
+    Matrix ofUnits = Matrix.of(bias, 0, 1, architecture.unitsOut(layer));
+    lane.gather(ofChannels, zeros, 0, 0, ofUnits.split(positions));
+    return ofUnits;
+  }
+
   /**
    * A layer's products with the activations of the layer below, without biases, in float64.
    *
    * @param layer from 1 on
+   * @param h as {@link #through} returns them
    */
   Matrix next(Lane lane, int replica, int layer, Matrix h) {
-    int rows = architecture.rows(layer);
-    Matrix wide = Matrix.of(wideWeights.data(), 0, rows, architecture.columns(layer));
-    Matrix z = Matrix.of(pair[layer % 2].data(), 0, h.rows(), rows);
+    int count = h.rows();
+    Matrix below = h;
+    if (architecture.isPooled(layer - 1)) {
+      below = Matrix.of(pooled, 0, count, architecture.unitsIn(layer));
+      Matrix gap = gaps[layer - 1].rows(0, count);
+      lane.poolReferences(h, architecture.pool(layer - 1), gap, below);
+    }
+    Matrix wide =
+        Matrix.of(wideWeights.data(), 0, architecture.rows(layer), architecture.columns(layer));
     lane.widen(stack.weights(layer).replicas(replica, 1), wide);
-    lane.gemm(false, h, true, wide, 0, z);
+    Matrix z = Matrix.of(pair[layer % 2].data(), 0, count, architecture.unitsOut(layer));
+    LayerMatrices.multiply(
+        lane,
+        architecture,
+        layer,
+        wide,
+        below,
+        architecture.isConvolutional(layer)
+            ? LayerMatrices.patches(patches, architecture, layer, 1, count)
+            : null,
+        z);
     return z;
   }
 
@@ -115,5 +167,13 @@ final class References {
   /** The same for one of the points. */
   Matrix knotsOf(int layer, int point) {
     return knots[layer].rows(3 * point, 3);
+  }
+
+  /**
+   * What {@link Lane#poolDifferences} needs of a pooled layer at one of the points, once {@link
+   * #next} has taken them to the layer above.
+   */
+  Matrix gapsOf(int layer, int point) {
+    return gaps[layer].rows(point, 1);
   }
 }

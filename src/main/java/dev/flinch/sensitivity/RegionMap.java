@@ -74,7 +74,7 @@ public record RegionMap(int size, long[] hashes, int[] transitions) {
   public static long flop(Architecture architecture, int size, HiddenLayers layers) {
     long perPoint = 0;
     for (int l = 1; l <= layers.last(); l++) {
-      perPoint += 2L * architecture.rows(l) * architecture.columns(l);
+      perPoint += architecture.flop(l);
     }
     return perPoint * size * size;
   }

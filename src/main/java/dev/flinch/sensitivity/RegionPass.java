@@ -89,18 +89,19 @@ final class RegionPass {
   }
 
   private Matrix thresholds(Scope scope, int replica, int layer) {
-    int units = architecture.rows(layer);
-    float[] bias = new float[units];
+    int units = architecture.unitsOut(layer);
+    float[] bias = new float[architecture.rows(layer)];
     if (stack.biases(layer) != null) {
       Matrix b = stack.biases(layer);
-      device.download(b.data(), b.start(replica), bias, 0, units);
+      device.download(b.data(), b.start(replica), bias, 0, bias.length);
     }
     int knots = activation.knots();
     double[] values = new double[knots * units];
     for (int j = 0; j < units; j++) {
-      values[j] = activation.low() - bias[j];
+      double shift = bias[j % bias.length];
+      values[j] = activation.low() - shift;
       if (knots > 1) {
-        values[units + j] = activation.high() - bias[j];
+        values[units + j] = activation.high() - shift;
       }
     }
     Matrix matrix = Matrix.of(scope.doubles(values.length), 0, knots, units);
@@ -115,7 +116,7 @@ final class RegionPass {
     /** Per knot and chosen layer, a row a centre: pre-activation − knot. */
     final Matrix[][] above;
 
-    final Matrix[] pair;
+    final Differences differences;
     final Matrix transposed;
     final DeviceArray hashes;
     final DeviceArray counts;
@@ -127,11 +128,11 @@ final class RegionPass {
       above = new Matrix[activation.knots()][architecture.depth() - 1];
       for (Matrix[] ofKnot : above) {
         for (int l = layers.first(); l <= layers.last(); l++) {
-          int units = architecture.rows(l);
+          int units = architecture.unitsOut(l);
           ofKnot[l] = Matrix.of(scope.floats((long) TILES * units), 0, TILES, units);
         }
       }
-      pair = new Matrix[] {scope.matrix(rows, widest), scope.matrix(rows, widest)};
+      differences = new Differences(scope, stack, rows);
       transposed = scope.matrix(rows, widest);
       hashes = scope.longs(rows);
       counts = scope.ints(rows);
@@ -197,18 +198,16 @@ final class RegionPass {
     for (int i = 0; i < points; i++) {
       place(row + i / reach, column + i % reach, vectors, factors, 3 * i);
     }
-    Matrix z = Matrix.padded(b.pair[0].data(), points, architecture.rows(0));
+    Matrix z = b.differences.first(points);
     Matrix centre = b.references.first(tile + 1).rows(tile, 1);
     lane.combine(images[replica], 3, vectors, factors, centre, -1, z);
     device.upload(new long[points], 0, b.hashes, 0, points);
     int[] toTheRight = new int[points];
     int[] downwards = new int[points];
     for (int l = 0; l <= layers.last(); l++) {
-      int units = architecture.rows(l);
+      int units = architecture.unitsOut(l);
       if (l > 0) {
-        Matrix next = Matrix.padded(b.pair[l % 2].data(), points, units);
-        lane.gemm(false, z, true, stack.weights(l).replicas(replica, 1), 0, next);
-        z = next;
+        z = b.differences.next(lane, replica, l, z, b.references, tile);
       }
       Matrix knots = b.references.knotsOf(l, tile);
       boolean chosen = layers.contains(l);

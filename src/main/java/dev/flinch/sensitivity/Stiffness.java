@@ -263,12 +263,8 @@ public record Stiffness(
    * @param within whether both are one set
    */
   public static long flop(Architecture architecture, int rows, int columns, boolean within) {
-    long perPair = 0;
-    int bias = architecture.biases() ? 1 : 0;
-    for (int l = 0; l < architecture.depth(); l++) {
-      perPair += 2L * (architecture.columns(l) + bias + architecture.rows(l));
-    }
     long pairs = within ? (long) rows * (rows + 1) / 2 : (long) rows * columns;
-    return perPair * pairs + ExampleGradients.flop(architecture, within ? rows : rows + columns);
+    return ExampleGradients.pairFlop(architecture) * pairs
+        + ExampleGradients.flop(architecture, within ? rows : rows + columns);
   }
 }

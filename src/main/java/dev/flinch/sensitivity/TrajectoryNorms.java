@@ -32,7 +32,10 @@ public record TrajectoryNorms(double mean, double[] perBin, Extreme minimum, Ext
 
   /** Whether a network's points share backward passes, and so know their transitions too. */
   static boolean byRegion(Architecture architecture) {
-    return architecture.activation().isPiecewiseLinear() && architecture.depth() > 1;
+    // Within a pattern, poolings may still choose other pixels.
+    return architecture.activation().isPiecewiseLinear()
+        && architecture.depth() > 1
+        && !architecture.isConvolutional();
   }
 
   /**

@@ -19,6 +19,10 @@ import java.util.Arrays;
  * network in float32; the reference goes in float64. Rounding is then relative to the tile's
  * extent, some hundred steps, instead of to the activations themselves.
  *
+ * <p>In a network without biases, a unit that sees nothing but units at rest is on its knot
+ * exactly; rounding may put it on either side. That takes units that see very few, as those of a
+ * convolution of one pixel and two or three channels.
+ *
  * <p>The differences of a segment's tiles go through in one kernel where the device has one, else
  * tile by tile and layer by layer.
  */
@@ -74,11 +78,16 @@ final class TrajectoryPass {
     this.points = points;
     Device device = stack.device();
     int widest = architecture.widest();
-    this.fused = device.fused().filter(f -> !plain && f.trajectoryTile(widest) > 0).orElse(null);
+    this.fused =
+        device
+            .fused()
+            .filter(f -> !plain && !architecture.isConvolutional() && f.trajectoryTile(widest) > 0)
+            .orElse(null);
     this.tile =
         fused != null
             ? MOST_STEPS / fused.trajectoryTile(widest) * fused.trajectoryTile(widest)
-            : Math.min(MOST_STEPS, ForwardBuffers.tileRows(device, 2L * widest, points));
+            : Math.min(
+                MOST_STEPS, ForwardBuffers.tileRows(device, architecture, 2L * widest, points));
     long all = (points + tile - 1) / tile;
     long fit = Math.max(1, SEGMENT_BYTES / tile / Math.max(1, bytesPerStep));
     this.tiles = (int) Math.min(Math.min(fused != null ? FUSED_TILES : TILES, all), fit);
@@ -93,16 +102,14 @@ final class TrajectoryPass {
   private final class Buffers {
     final References references;
     final Matrix logitReferences;
-    final Matrix[] pair;
+    final Differences differences;
     final DeviceArray perStep;
     final DeviceArray perLayer;
 
     Buffers(Scope scope) {
-      int widest = architecture.widest();
       references = new References(scope, stack, tiles);
       logitReferences = scope.matrix(tiles, architecture.classes());
-      int rows = fused != null ? 0 : tile + 1;
-      pair = new Matrix[] {scope.matrix(rows, widest), scope.matrix(rows, widest)};
+      differences = new Differences(scope, stack, fused != null ? 0 : tile + 1);
       perStep = scope.ints(fused != null ? segmentPoints() : tile);
       perLayer = scope.longs(hidden);
     }
@@ -201,7 +208,7 @@ final class TrajectoryPass {
       Matrix differences = tile(lane, replica, from, t, rows, b, perLayer, perStep);
       if (logits != null) {
         Matrix out = logits.rows(first, rows);
-        lane.gemm(false, differences.rows(0, rows), true, weights(hidden, replica), 0, out);
+        b.differences.next(lane, replica, hidden, differences.rows(0, rows), b.references, t, out);
         lane.addBias(out, b.logitReferences.rows(t, 1));
       }
     }
@@ -250,14 +257,12 @@ final class TrajectoryPass {
       int[] perStep) {
     int firstStep = tileOfSegment * tile;
     // One point more than steps: the last step's end.
-    Matrix z = Matrix.padded(b.pair[0].data(), steps + 1, architecture.rows(0));
+    Matrix z = b.differences.first(steps + 1);
     Matrix reference = b.references.first(tileOfSegment + 1).rows(tileOfSegment, 1);
     firstLayer.preactivations(lane, replica, segmentFrom + firstStep, 1, reference, z);
     for (int l = 0; l < hidden; l++) {
       if (l > 0) {
-        Matrix next = Matrix.padded(b.pair[l % 2].data(), steps + 1, architecture.rows(l));
-        lane.gemm(false, z, true, weights(l, replica), 0, next);
-        z = next;
+        z = b.differences.next(lane, replica, l, z, b.references, tileOfSegment);
       }
       Matrix knots = b.references.knotsOf(l, tileOfSegment);
       lane.activateDifferences(architecture.activation(), z, knots, b.perStep, 0);

@@ -80,7 +80,7 @@ public record Transitions(long total, long[] perLayer, long[] perBin, long regio
   public static long flop(Architecture architecture, long points) {
     long perPoint = 0;
     for (int l = 1; l < architecture.depth() - 1; l++) {
-      perPoint += 2L * architecture.rows(l) * architecture.columns(l);
+      perPoint += architecture.flop(l);
     }
     return points * perPoint;
   }

@@ -6,6 +6,8 @@ import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.BackwardBuffers;
+import dev.flinch.network.ForwardBuffers;
 import dev.flinch.network.NetworkStack;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,6 +25,11 @@ import java.util.stream.IntStream;
 final class Backpropagation {
   /** Floats of a weight gradient's block, a quarter of a core's cache. */
   private static final int BLOCK_FLOATS = 128 << 10;
+
+  /** Rows of a part of a batch, and blocks of all weights, of networks with convolutions. */
+  private static final int CONVOLVED_ROWS = 8;
+
+  private static final int CONVOLVED_BLOCKS = 8;
 
   /** A block of rows of one layer's weights: the unit of the second job. */
   record Block(int layer, int from, int rows) {}
@@ -46,9 +53,8 @@ final class Backpropagation {
 
   private final Architecture architecture;
   private final int rowsPerPart;
-  private final Matrix[] z;
-  private final Matrix[] h;
-  private final Matrix[] backward;
+  private final ForwardBuffers forward;
+  private final BackwardBuffers[] backward;
   private final List<Block> blocks;
 
   /**
@@ -59,13 +65,13 @@ final class Backpropagation {
   Backpropagation(Device device, Scope scope, Architecture architecture, int replicas, int rows) {
     this.architecture = architecture;
     boolean whole = device.takesWholeStacks();
-    this.rowsPerPart = whole ? rows : Math.max(32, Math.min(128, (rows + 31) / 32 * 16));
-    int depth = architecture.depth();
-    this.z = layers(depth, l -> scope.matrices(replicas, rows, architecture.rows(l)));
-    this.h = layers(depth - 1, l -> scope.matrices(replicas, rows, architecture.rows(l)));
-    int widest = architecture.widest();
-    this.backward =
-        layers(device.lanes(), lane -> scope.matrices(whole ? replicas : 1, rowsPerPart, widest));
+    this.rowsPerPart = whole ? rows : rowsPerPart(architecture, rows);
+    this.forward = ForwardBuffers.keepingAll(scope, architecture, replicas, rows);
+    this.backward = new BackwardBuffers[device.lanes()];
+    for (int lane = 0; lane < backward.length; lane++) {
+      backward[lane] =
+          new BackwardBuffers(scope, architecture, whole ? replicas : 1, rowsPerPart, 0);
+    }
     this.blocks = blocks(whole);
   }
 
@@ -73,20 +79,43 @@ final class Backpropagation {
     return IntStream.range(0, count).mapToObj(each).toArray(Matrix[]::new);
   }
 
+  /** A convolution makes work enough for a lane of a few rows. */
+  private static int rowsPerPart(Architecture architecture, int rows) {
+    int half = (rows + 31) / 32 * 16;
+    return architecture.isConvolutional()
+        ? Math.min(CONVOLVED_ROWS, half)
+        : Math.max(32, Math.min(128, half));
+  }
+
   /** Blocks of all layers, the costliest first so that lanes end together. */
   private List<Block> blocks(boolean whole) {
     List<Block> all = new ArrayList<>();
     for (int l = 0; l < architecture.depth(); l++) {
       int out = architecture.rows(l);
-      double floats = (double) out * architecture.columns(l);
-      int parts = whole ? 1 : (int) Math.max(1, Math.round(floats / BLOCK_FLOATS));
+      int parts = whole ? 1 : blocks(l);
       int rows = (out + parts - 1) / parts;
       for (int from = 0; from < out; from += rows) {
         all.add(new Block(l, from, Math.min(rows, out - from)));
       }
     }
-    all.sort(Comparator.comparingLong((Block b) -> -(long) b.rows * architecture.columns(b.layer)));
+    all.sort(
+        Comparator.comparingLong(
+            (Block b) ->
+                -(long) b.rows * architecture.columns(b.layer) * architecture.positions(b.layer)));
     return List.copyOf(all);
+  }
+
+  /** How many blocks a layer's weights are cut into, for lanes. */
+  private int blocks(int layer) {
+    double floats = (double) architecture.rows(layer) * architecture.columns(layer);
+    long fitting = Math.max(1, Math.round(floats / BLOCK_FLOATS));
+    if (!architecture.isConvolutional(layer)) {
+      return (int) fitting;
+    }
+    // Few weights, but as many products as an example has positions.
+    long all = IntStream.range(0, architecture.depth()).mapToLong(architecture::flop).sum();
+    long even = Math.round((double) CONVOLVED_BLOCKS * architecture.flop(layer) / all);
+    return (int) Math.max(fitting, Math.min(even, architecture.rows(layer) / 8));
   }
 
   List<Block> blocks() {
@@ -111,35 +140,36 @@ final class Backpropagation {
    * @param inputs as many rows as there are in the part
    */
   void errors(Lane lane, NetworkStack stack, Run run, int first, Matrix inputs, Task task) {
-    int depth = architecture.depth();
-    int rows = inputs.rows();
-    Matrix[] zs = layers(depth, l -> run.of(z[l], first, rows));
-    Matrix[] hs = layers(depth - 1, l -> run.of(h[l], first, rows));
-    stack.forward(lane, run.first(), inputs, zs, hs);
+    ForwardBuffers part = forward.each(m -> run.of(m, first, inputs.rows()));
+    stack.forward(lane, run.first(), inputs, part);
     lane.softmaxCrossEntropy(
-        zs[depth - 1],
+        part.logits(),
         task.labels,
         task.labelsFrom,
         task.labelsStride,
         task.factor,
-        zs[depth - 1],
+        part.logits(),
         task.losses,
         task.hits);
-    for (int l = depth - 1; l > 0; l--) {
-      DeviceArray memory = backward[lane.index()].data();
-      Matrix back = Matrix.padded(memory, run.count(), rows, architecture.columns(l));
-      lane.gemm(false, zs[l], false, run.of(stack.weights(l)), 0, back);
-      lane.scale(back, zs[l - 1], 1, zs[l - 1]);
+    for (int l = architecture.depth() - 1; l > 0; l--) {
+      Matrix below = part.z()[l - 1];
+      backward[lane.index()].back(lane, l, run.of(stack.weights(l)), part.z()[l], below, 1, below);
     }
   }
 
-  /** The errors of a block's units, of the first rows of a pass. */
+  /** The errors of a block's units in the first rows of a pass, a position a row. */
   Matrix errors(Run run, Block block, int rows) {
-    return run.of(z[block.layer], 0, rows).columns(block.from, block.rows);
+    return run.of(forward.z()[block.layer], 0, rows)
+        .split(architecture.positions(block.layer))
+        .columns(block.from, block.rows);
   }
 
-  /** What a layer but the first was given, in the first rows of a pass. */
-  Matrix inputs(Run run, int layer, int rows) {
-    return run.of(h[layer - 1], 0, rows);
+  /**
+   * What a layer multiplied with its weights in the first rows of a pass, a position a row.
+   *
+   * @param x what the first layer was given in these rows
+   */
+  Matrix inputs(Run run, int layer, int rows, Matrix x) {
+    return forward.each(m -> run.of(m, 0, rows)).multiplied(architecture, layer, x);
   }
 }

@@ -40,7 +40,7 @@ public record Evaluation(double accuracy, double crossEntropy) {
     Architecture architecture = stack.architecture();
     int n = inputs.rows();
     int replicas = chosen.length;
-    int tile = ForwardBuffers.tileRows(device, 2L * architecture.widest(), n);
+    int tile = ForwardBuffers.tileRows(device, architecture, 2L * architecture.widest(), n);
     int tiles = (n + tile - 1) / tile;
     try (Scope scope = new Scope(device, "evaluate " + architecture.title())) {
       Matrix losses = Matrix.stacked(scope.floats((long) replicas * n), 0, replicas, n, 1);
@@ -54,7 +54,7 @@ public record Evaluation(double accuracy, double crossEntropy) {
             int from = task % tiles * tile;
             int rows = Math.min(tile, n - from);
             ForwardBuffers buffers = lanes[lane.index()].first(rows);
-            stack.forward(lane, r, inputs.rows(from, rows), buffers.z(), buffers.h());
+            stack.forward(lane, r, inputs.rows(from, rows), buffers);
             lane.softmaxCrossEntropy(
                 buffers.logits(),
                 labels,

@@ -123,10 +123,10 @@ public final class LbfgsTrainer implements StackTrainer {
     for (int r = 0; r < n; r++) {
       device.upload(labels.get(r), 0, this.labels, (long) r * count, count);
     }
-    float[] one = new float[tile];
+    float[] one = new float[Math.multiplyExact(tile, architecture.positions(0))];
     Arrays.fill(one, 1);
-    this.ones = scope.floats(tile);
-    device.upload(one, 0, ones, 0, tile);
+    this.ones = scope.floats(one.length);
+    device.upload(one, 0, ones, 0, one.length);
     int depth = architecture.depth();
     Matrix[] weights = new Matrix[depth];
     Matrix[] biases = new Matrix[depth];
@@ -169,13 +169,9 @@ public final class LbfgsTrainer implements StackTrainer {
     return parts.get(2 * layer + 1);
   }
 
-  private static long floatsPerRow(Architecture architecture) {
-    return 2 * (architecture.hiddenUnits() + architecture.classes());
-  }
-
   /** Rows of a tile, all of them as equal as can be. */
   private static int tileRows(Architecture architecture, int count) {
-    long most = Math.min(MOST_ROWS, TILE_FLOATS / floatsPerRow(architecture));
+    long most = Math.min(MOST_ROWS, TILE_FLOATS / 2 * architecture.unitsOfPass());
     int tiles = (int) ((count - 1) / Math.max(FEWEST_ROWS, most)) + 1;
     return (count - 1) / tiles + 1;
   }
@@ -187,7 +183,7 @@ public final class LbfgsTrainer implements StackTrainer {
   public static long bytes(Architecture architecture, int trainingImages) {
     return Float.BYTES
         * (architecture.parameters() * (2 + Lbfgs.ROWS)
-            + tileRows(architecture, trainingImages) * floatsPerRow(architecture)
+            + tileRows(architecture, trainingImages) * 2 * architecture.unitsOfPass()
             + 3L * trainingImages);
   }
 
@@ -360,8 +356,7 @@ public final class LbfgsTrainer implements StackTrainer {
     int l = block.layer();
     float before = from == 0 ? 0 : 1;
     Matrix errors = passes.errors(run, block, rows);
-    Matrix inputs =
-        l == 0 ? shared(examples.inputs().rows(from, rows), run) : passes.inputs(run, l, rows);
+    Matrix inputs = passes.inputs(run, l, rows, shared(examples.inputs().rows(from, rows), run));
     int fanIn = architecture.columns(l);
     int weightsFrom = weights(l).from + block.from() * fanIn;
     lane.gemm(
@@ -375,7 +370,7 @@ public final class LbfgsTrainer implements StackTrainer {
       int biasesFrom = biases(l).from + block.from();
       lane.gemm(
           false,
-          shared(Matrix.of(ones, 0, 1, rows), run),
+          shared(Matrix.of(ones, 0, 1, errors.rows()), run),
           false,
           errors,
           before,

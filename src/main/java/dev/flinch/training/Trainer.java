@@ -409,7 +409,7 @@ public final class Trainer implements StackTrainer {
     int l = block.layer();
     int fanIn = architecture.columns(l);
     Matrix errors = passes.errors(run, block, rows);
-    Matrix input = l == 0 ? run.of(x, 0, rows) : passes.inputs(run, l, rows);
+    Matrix input = passes.inputs(run, l, rows, run.of(x, 0, rows));
     DeviceArray memory = gradients[lane.index()];
     Matrix gradient = Matrix.stacked(memory, 0, run.count(), block.rows(), fanIn);
     lane.gemm(true, errors, false, input, 0, gradient);

@@ -9,7 +9,9 @@ import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.OperandShapes;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.PatchShape;
 import dev.flinch.device.PatternHash;
+import dev.flinch.device.PoolShape;
 import dev.flinch.device.cpu.CpuArray.Span;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -831,6 +833,107 @@ final class CpuLane implements Lane {
     Span to = array(out, ElementType.INT64).span(at, 2);
     to.buffer().putLong(to.at(), distinct);
     to.buffer().putLong(to.at() + 8, runs);
+  }
+
+  @Override
+  public void patches(Matrix images, PatchShape shape, Matrix out) {
+    OperandShapes.patches(images, shape, out);
+    int bytes = out.data().type().bytes();
+    boolean appended = out.columns() > shape.size();
+    for (int r = 0; r < images.replicas(); r++) {
+      for (int i = 0; i < images.rows(); i++) {
+        Span from = row(images, r, i);
+        Span to = rows(out, r, i * shape.positions(), shape.positions());
+        MapKernels.patches(
+            from.buffer(),
+            from.at(),
+            shape,
+            bytes,
+            to.buffer(),
+            to.at(),
+            bytes * out.stride(),
+            appended);
+      }
+    }
+  }
+
+  @Override
+  public void patchSums(Matrix patches, PatchShape shape, Matrix images) {
+    OperandShapes.patchSums(patches, shape, images);
+    for (int r = 0; r < images.replicas(); r++) {
+      for (int i = 0; i < images.rows(); i++) {
+        Span from = rows(patches, r, i * shape.positions(), shape.positions());
+        Span to = row(images, r, i);
+        MapKernels.patchSums(
+            from.buffer(), from.at(), 4 * patches.stride(), shape, to.buffer(), to.at());
+      }
+    }
+  }
+
+  @Override
+  public void maxPool(Matrix h, PoolShape shape, Matrix slopes, Matrix out) {
+    OperandShapes.maxPool(h, shape, slopes, out);
+    for (int r = 0; r < h.replicas(); r++) {
+      for (int i = 0; i < h.rows(); i++) {
+        Span from = row(h, r, i);
+        Span by = slopes == null ? new Span(null, 0) : row(slopes, r, i);
+        Span to = row(out, r, i);
+        MapKernels.maxPool(
+            from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
+      }
+    }
+  }
+
+  @Override
+  public void unpool(Matrix errors, PoolShape shape, Matrix slopes, int group, Matrix out) {
+    OperandShapes.unpool(errors, shape, slopes, group, out);
+    for (int r = 0; r < out.replicas(); r++) {
+      for (int i = 0; i < out.rows(); i++) {
+        Span from = row(errors, r, i);
+        Span by = row(slopes, r, i / group);
+        Span to = row(out, r, i);
+        MapKernels.unpool(
+            from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
+      }
+    }
+  }
+
+  @Override
+  public void poolReferences(Matrix h, PoolShape shape, Matrix gaps, Matrix out) {
+    OperandShapes.poolReferences(h, shape, gaps, out);
+    for (int r = 0; r < h.replicas(); r++) {
+      for (int i = 0; i < h.rows(); i++) {
+        Span from = row(h, r, i);
+        Span below = row(gaps, r, i);
+        Span to = row(out, r, i);
+        MapKernels.poolReferences(
+            from.buffer(), from.at(), shape, below.buffer(), below.at(), to.buffer(), to.at());
+      }
+    }
+  }
+
+  @Override
+  public void poolDifferences(Matrix z, PoolShape shape, Matrix gaps, Matrix out) {
+    OperandShapes.poolDifferences(z, shape, gaps, out);
+    for (int r = 0; r < z.replicas(); r++) {
+      Span below = row(gaps, r, 0);
+      for (int i = 0; i < z.rows(); i++) {
+        Span from = row(z, r, i);
+        Span to = row(out, r, i);
+        MapKernels.poolDifferences(
+            from.buffer(), from.at(), shape, below.buffer(), below.at(), to.buffer(), to.at());
+      }
+    }
+  }
+
+  private static Span row(Matrix matrix, int replica, int row) {
+    return rows(matrix, replica, row, 1);
+  }
+
+  /** Some rows, which may be further on than one buffer reaches. */
+  private static Span rows(Matrix matrix, int replica, int from, int count) {
+    return array(matrix)
+        .span(matrix.start(replica, from), (count - 1L) * matrix.stride() + matrix.columns());
   }
 
   private static CpuArray array(DeviceArray array, ElementType type) {

@@ -6,6 +6,8 @@ import dev.flinch.device.ImageShape;
 import dev.flinch.device.Lane;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.PatchShape;
+import dev.flinch.device.PoolShape;
 
 /** Gives each operation to the card as one launch or a few, and returns without waiting. */
 final class CudaLane implements Lane {
@@ -197,5 +199,35 @@ final class CudaLane implements Lane {
   @Override
   public void countPatterns(DeviceArray hashes, long from, int count, DeviceArray out, long at) {
     patterns.count(hashes, from, count, out, at);
+  }
+
+  @Override
+  public void patches(Matrix images, PatchShape shape, Matrix out) {
+    throw new UnsupportedOperationException("patches");
+  }
+
+  @Override
+  public void patchSums(Matrix patches, PatchShape shape, Matrix images) {
+    throw new UnsupportedOperationException("patchSums");
+  }
+
+  @Override
+  public void maxPool(Matrix h, PoolShape shape, Matrix slopes, Matrix out) {
+    throw new UnsupportedOperationException("maxPool");
+  }
+
+  @Override
+  public void unpool(Matrix errors, PoolShape shape, Matrix slopes, int group, Matrix out) {
+    throw new UnsupportedOperationException("unpool");
+  }
+
+  @Override
+  public void poolReferences(Matrix h, PoolShape shape, Matrix gaps, Matrix out) {
+    throw new UnsupportedOperationException("poolReferences");
+  }
+
+  @Override
+  public void poolDifferences(Matrix z, PoolShape shape, Matrix gaps, Matrix out) {
+    throw new UnsupportedOperationException("poolDifferences");
   }
 }
