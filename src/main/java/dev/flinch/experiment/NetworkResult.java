@@ -20,6 +20,7 @@ import java.util.List;
  * @param trajectories in the order of the configuration; empty where the network diverged
  * @param regions on the planes of the configuration that this network is mapped on, in their order;
  *     null where there are none
+ * @param stiffness along training, the earliest first; of a network that diverged, from before that
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record NetworkResult(
@@ -42,7 +43,8 @@ public record NetworkResult(
     MeanNorm jacobianNorm,
     MeanNorm logitJacobianNorm,
     List<TrajectoryResult> trajectories,
-    List<RegionResult> regions) {
+    List<RegionResult> regions,
+    List<StiffnessRecord> stiffness) {
 
   /** A mean Jacobian norm and the standard error of the mean. */
   public record MeanNorm(double mean, double standardError) {
@@ -54,7 +56,27 @@ public record NetworkResult(
   }
 
   /** With its regions mapped. */
-  NetworkResult with(List<RegionResult> mapped) {
+  NetworkResult withRegions(List<RegionResult> mapped) {
+    return with(List.copyOf(mapped), stiffness);
+  }
+
+  /**
+   * With other records of stiffness.
+   *
+   * @param measured null for none
+   */
+  NetworkResult withStiffness(List<StiffnessRecord> measured) {
+    return with(regions, measured);
+  }
+
+  /** The record of the network as it is now; null where there is none. */
+  public StiffnessRecord lastStiffness() {
+    StiffnessRecord last =
+        stiffness == null || stiffness.isEmpty() ? null : stiffness.get(stiffness.size() - 1);
+    return last != null && isTrained() && last.step() == steps ? last : null;
+  }
+
+  private NetworkResult with(List<RegionResult> mapped, List<StiffnessRecord> measured) {
     return new NetworkResult(
         id,
         hidden,
@@ -75,7 +97,8 @@ public record NetworkResult(
         jacobianNorm,
         logitJacobianNorm,
         trajectories,
-        List.copyOf(mapped));
+        mapped,
+        measured);
   }
 
   /** Whether training ended with weights that can be measured. */
