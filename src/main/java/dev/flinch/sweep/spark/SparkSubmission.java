@@ -38,6 +38,10 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
   private static final String MAIN = "dev.flinch.cli.Main";
   private static final String DRIVER_OPTIONS = "spark.driver.extraJavaOptions";
   private static final String JARS = "spark.jars";
+
+  /** How the name of the jar begins that knows how to start Spark's programs. */
+  private static final String LAUNCHER = "spark-launcher_2.13-";
+
   private static final String REMEDY = "set SPARK_HOME to the folder of a Spark 4.2 distribution";
 
   /** What the launcher tells Flinch, and Flinch tells the driver. */
@@ -156,10 +160,10 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
     String home = environment.getOrDefault("SPARK_HOME", "");
     if (!home.isEmpty()) {
       Path script = Path.of(home, "bin", "spark-submit");
-      if (!Files.isExecutable(script) && !Files.isDirectory(Path.of(home, "jars"))) {
+      if (!Files.isExecutable(script) && !hasLauncher(Path.of(home, "jars"))) {
         throw new RequestException(
-            "SPARK_HOME is %s: expected bin/spark-submit or jars there, found neither; %s"
-                .formatted(home, REMEDY));
+            "SPARK_HOME is %s: expected bin/spark-submit or jars/%s….jar there, found neither; %s"
+                .formatted(home, LAUNCHER, REMEDY));
       }
       return script;
     }
@@ -172,6 +176,18 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
             () ->
                 new RequestException(
                     "--engine spark: expected spark-submit on the PATH, found none; " + REMEDY));
+  }
+
+  private static boolean hasLauncher(Path jars) {
+    if (!Files.isDirectory(jars)) {
+      return false;
+    }
+    try (Stream<Path> files = Files.list(jars)) {
+      return files.anyMatch(file -> file.getFileName().toString().startsWith(LAUNCHER));
+    } catch (IOException e) {
+      throw new RequestException(
+          "SPARK_HOME: %s cannot be read: %s".formatted(jars, RequestException.reason(e)), e);
+    }
   }
 
   /** The program as a file that can be sent: its jar, or one made of its classes. */
