@@ -161,6 +161,34 @@ class SparkSubmissionTest {
   }
 
   @Test
+  void mastersThatAreNotOfSparkAreNamed() {
+    for (String master :
+        List.of(
+            "spark://a:7077",
+            "spark://a:7077,b:7077",
+            "spark://[::1]:7077",
+            "yarn",
+            "local",
+            "local[4]",
+            "local[*]",
+            "local[2, 3]",
+            "local-cluster[2,1,1024]",
+            "k8s://https://a")) {
+      assertEquals(master, new SparkSubmission(master, Map.of(), "a sweep").master());
+    }
+    for (String master :
+        List.of(
+            "", "nonsense", "spark://a", "spark://a:b", "http://a:7077", "local[x]", "local[0]")) {
+      String refusal =
+          assertThrows(
+                  RequestException.class, () -> new SparkSubmission(master, Map.of(), "a sweep"))
+              .getMessage();
+      assertTrue(
+          refusal.startsWith("--master " + master + ": expected spark://HOST:PORT"), refusal);
+    }
+  }
+
+  @Test
   void whatSparkHasItselfIsNotSent() throws IOException {
     List<Path> jars =
         Stream.of("jna-5.jar", "slf4j-api-2.0.17.jar", "jcl-over-slf4j-2.jar", "flinch.jar")
