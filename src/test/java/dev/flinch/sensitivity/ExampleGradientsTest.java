@@ -144,36 +144,39 @@ class ExampleGradientsTest {
     return norms;
   }
 
+  /** Compares whole gradients, and those of each layer, with explicit ones. */
+  private static void assertAllPartsAgree(Network network, int n, long seed) {
+    float[] inputs = RandomNetworks.inputs(seed, n, network.architecture().inputs());
+    int[] classes = classes(n, network.architecture().classes());
+    double[][][] explicit = explicit(network, inputs, classes);
+    at(
+        network,
+        inputs,
+        classes,
+        g -> {
+          assertAgrees(whole(explicit), g.cosines(g, Progress.NONE), g.norms(), 1e-5);
+          for (int l = 0; l < g.layers(); l++) {
+            int layer = l;
+            assertAgrees(
+                Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
+                g.cosines(layer, g, Progress.NONE),
+                g.norms(layer),
+                1e-5);
+          }
+          return null;
+        });
+  }
+
   @ParameterizedTest
   @EnumSource(Activation.class)
   void cosinesAndNormsAreThoseOfExplicitGradientsInDoublePrecision(Activation activation) {
-    int n = 37;
     for (boolean biases : new boolean[] {false, true}) {
       for (Integer[] units : RandomNetworks.SHAPES) {
         RandomNetworks.forSeeds(
             3,
-            seed -> {
-              Network network = RandomNetworks.network(seed, activation, biases, units);
-              float[] inputs = RandomNetworks.inputs(seed, n, units[0]);
-              int[] classes = classes(n, units[units.length - 1]);
-              double[][][] explicit = explicit(network, inputs, classes);
-              at(
-                  network,
-                  inputs,
-                  classes,
-                  g -> {
-                    assertAgrees(whole(explicit), g.cosines(g, Progress.NONE), g.norms(), 1e-5);
-                    for (int l = 0; l < g.layers(); l++) {
-                      int layer = l;
-                      assertAgrees(
-                          Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
-                          g.cosines(layer, g, Progress.NONE),
-                          g.norms(layer),
-                          1e-5);
-                    }
-                    return null;
-                  });
-            });
+            seed ->
+                assertAllPartsAgree(
+                    RandomNetworks.network(seed, activation, biases, units), 37, seed));
       }
     }
   }
@@ -181,33 +184,9 @@ class ExampleGradientsTest {
   @ParameterizedTest
   @EnumSource(Activation.class)
   void convolutionalNetworksAgreeInWhicheverFormTheirLayersAreKept(Activation activation) {
-    int n = 19;
     for (boolean biases : new boolean[] {false, true}) {
       for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
-        Network network = RandomNetworks.network(9, architecture);
-        float[] inputs = RandomNetworks.inputs(9, n, architecture.inputs());
-        int[] classes = classes(n, architecture.classes());
-        double[][][] explicit = explicit(network, inputs, classes);
-        at(
-            network,
-            inputs,
-            classes,
-            g -> {
-              assertAgrees(
-                  Arrays.stream(explicit).map(ExampleGradientsTest::whole).toArray(double[][]::new),
-                  g.cosines(g, Progress.NONE),
-                  g.norms(),
-                  1e-5);
-              for (int l = 0; l < g.layers(); l++) {
-                int layer = l;
-                assertAgrees(
-                    Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
-                    g.cosines(layer, g, Progress.NONE),
-                    g.norms(layer),
-                    1e-5);
-              }
-              return null;
-            });
+        assertAllPartsAgree(RandomNetworks.network(9, architecture), 19, 9);
       }
     }
   }
