@@ -3,7 +3,9 @@ package dev.flinch.reference;
 import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.network.Network;
 import java.util.Arrays;
 import java.util.List;
@@ -17,14 +19,45 @@ public final class RandomNetworks {
   /** Initial weights of §A.5; biases, where asked for, normal of standard deviation ½. */
   public static Network network(
       long seed, Activation activation, boolean biases, Integer... units) {
-    Network initial =
-        Network.initial(new Architecture(List.of(units), activation, biases), seed, 1);
-    for (int l = 0; biases && l < initial.biases().length; l++) {
+    return network(seed, new Architecture(List.of(units), activation, biases));
+  }
+
+  /** The same of any architecture. */
+  public static Network network(long seed, Architecture architecture) {
+    Network initial = Network.initial(architecture, seed, 1);
+    for (int l = 0; architecture.biases() && l < initial.biases().length; l++) {
       float[] bias = initial.biases()[l];
       RandomStreams.fillNormal(
           RandomStreams.stream(seed, Purpose.BENCHMARK, 1, l), 0.5, bias, 0, bias.length);
     }
     return initial;
+  }
+
+  /**
+   * Convolutional networks that differ in what convolutions may be: of channels that are no
+   * multiple of anything, of kernels wider than their maps, with and without pooling, of maps that
+   * windows don't fill, and with layers behind them.
+   */
+  public static List<Architecture> convolutional(Activation activation, boolean biases) {
+    return List.of(
+        Architecture.convolutional(
+            new ImageShape(3, 7, 6),
+            List.of(new Convolution(4, 3, 2), new Convolution(5, 3, 2)),
+            List.of(6),
+            activation,
+            biases),
+        Architecture.convolutional(
+            new ImageShape(1, 6, 9),
+            List.of(new Convolution(3, 5, 1), new Convolution(2, 1, 3), new Convolution(16, 3, 1)),
+            List.of(7, 4),
+            activation,
+            biases),
+        Architecture.convolutional(
+            new ImageShape(2, 4, 4),
+            List.of(new Convolution(16, 3, 2), new Convolution(17, 5, 2), new Convolution(9, 3, 1)),
+            List.of(3),
+            activation,
+            biases));
   }
 
   /** {@code count} standard normal inputs of {@code d} components: {@code [count × d]}. */

@@ -12,6 +12,7 @@ import dev.flinch.device.Device;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -172,6 +173,40 @@ class ExampleGradientsTest {
                     }
                     return null;
                   });
+            });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void convolutionalNetworksAgreeInWhicheverFormTheirLayersAreKept(Activation activation) {
+    int n = 19;
+    for (boolean biases : new boolean[] {false, true}) {
+      for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
+        Network network = RandomNetworks.network(9, architecture);
+        float[] inputs = RandomNetworks.inputs(9, n, architecture.inputs());
+        int[] classes = classes(n, architecture.classes());
+        double[][][] explicit = explicit(network, inputs, classes);
+        at(
+            network,
+            inputs,
+            classes,
+            g -> {
+              assertAgrees(
+                  Arrays.stream(explicit).map(ExampleGradientsTest::whole).toArray(double[][]::new),
+                  g.cosines(g, Progress.NONE),
+                  g.norms(),
+                  1e-5);
+              for (int l = 0; l < g.layers(); l++) {
+                int layer = l;
+                assertAgrees(
+                    Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
+                    g.cosines(layer, g, Progress.NONE),
+                    g.norms(layer),
+                    1e-5);
+              }
+              return null;
             });
       }
     }

@@ -9,6 +9,7 @@ import dev.flinch.device.Activation;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -76,6 +77,29 @@ class JacobianNormsTest {
               }
               assertEquals(sum / n, probabilities.mean(), 1e-5 * sum / n);
             });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void convolutionalNetworksAgreeAtEveryPoint(Activation activation) {
+    int n = 23;
+    for (boolean biases : new boolean[] {false, true}) {
+      for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
+        Network network = RandomNetworks.network(6, architecture);
+        Reference reference = Reference.of(network);
+        int d = architecture.inputs();
+        float[] inputs = RandomNetworks.inputs(6, n, d);
+        List<Network> two = List.of(RandomNetworks.network(7, architecture), network);
+        JacobianNorms probabilities = norms(two, inputs, n, Jacobian.PROBABILITIES)[1];
+        JacobianNorms logits = norms(two, inputs, n, Jacobian.LOGITS)[1];
+        for (int i = 0; i < n; i++) {
+          double[] x = RandomNetworks.row(inputs, i, d);
+          assertClose(
+              Reference.frobenius(reference.probabilityJacobian(x)), probabilities.points()[i], i);
+          assertClose(Reference.frobenius(reference.logitJacobian(x)), logits.points()[i], i);
+        }
       }
     }
   }

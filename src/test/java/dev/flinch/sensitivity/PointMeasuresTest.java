@@ -54,6 +54,17 @@ class PointMeasuresTest {
     assertEquals(expected, found, 2e-4 * Math.abs(expected), what);
   }
 
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void pointsOfConvolutionalNetworksAreThoseOfTheDefinitions(Activation activation) {
+    for (Architecture architecture : RandomNetworks.convolutional(activation, true)) {
+      Network network = RandomNetworks.network(3, architecture);
+      float[] inputs = RandomNetworks.inputs(3, 17, architecture.inputs());
+      int[] labels = labels(17, architecture.classes());
+      assertThoseOf(network, inputs, measure(DEVICE, List.of(network), inputs, labels)[0]);
+    }
+  }
+
   /** Compares all columns with the definitions in double precision. */
   private static void assertThoseOf(Network network, float[] inputs, PointMeasures found) {
     Reference reference = Reference.of(network);
