@@ -2,6 +2,7 @@ package dev.flinch.experiment;
 
 import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.network.Architecture;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
 import dev.flinch.report.GapFigure;
@@ -58,20 +59,8 @@ final class StudyReport {
 
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
-    Configuration.Shape shape = new Configuration.Shape(network.hidden());
-    // The ends of the network say nothing here: the data gives all networks the same.
-    return new Replica(
-                "",
-                shape,
-                network.activation(),
-                network.biases(),
-                network.initScale(),
-                network.learningRate(),
-                network.labels(),
-                network.augmentation(),
-                network.seed())
-            .architecture(1, 1)
-            .title()
+    return Architecture.title(
+            network.convolutions(), network.hidden(), network.activation(), network.biases())
         + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "")
         + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
   }
