@@ -3,6 +3,7 @@ package dev.flinch.sweep.spark;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.experiment.Configuration;
+import dev.flinch.network.Architecture;
 import dev.flinch.store.Claim;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.UnfinishedStack;
@@ -141,19 +142,22 @@ final class StackJobs implements AutoCloseable {
     running.put(stack.id(), spark.parallelize(List.of(task), 1).map(StackTask::run).collectAsync());
   }
 
-  /** Such as {@code stack 17: 64 networks, mnist, 5×200, about 3 min}. */
+  /** Such as {@code stack 17: 64 networks, mnist, 5×200 ReLU, about 3 min}. */
   private static String description(UnfinishedStack stack, StackRequest request) {
     Configuration networks = request.configuration();
-    Configuration.Shape shape = networks.networks().shapes().get(0);
+    Configuration.Networks shared = networks.networks();
     int count = request.stack().replicas().size();
-    return "stack %d: %d %s, %s, %d×%d, about %s"
+    return "stack %d: %d %s, %s, %s, about %s"
         .formatted(
             stack.id(),
             count,
             count == 1 ? "network" : "networks",
             networks.data().dataset(),
-            shape.depth(),
-            shape.hidden().get(0),
+            Architecture.title(
+                shared.shapes().get(0).convolutions(),
+                shared.shapes().get(0).hidden(),
+                shared.activations().get(0),
+                shared.biases()),
             DryRun.duration(stack.cost()));
   }
 
