@@ -115,6 +115,15 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
     line(out, "data", m.images());
     line(out, "critical length", length("cosine", m.criticalLength()));
     line(out, "", length("sign", m.signCriticalLength()));
+    if (m.betweenWithinSuperClasses() != null) {
+      line(
+          out,
+          "super-classes",
+          "cosine %s, sign %s between classes of one"
+              .formatted(
+                  number(m.betweenWithinSuperClasses().cosine()),
+                  number(m.betweenWithinSuperClasses().sign())));
+    }
     out.println();
     List<List<String>> rows = new ArrayList<>();
     rows.add(row("all layers", m.cosine(), m.sign()));

@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -21,10 +20,10 @@ final class CifarFormat {
    * Reads a split. Of CIFAR-100, which is told by its 100 classes, the class is the label.
    *
    * @param files in this order
-   * @param checksums takes the SHA-256 of each file by its name
+   * @param notes takes the SHA-256 of each file, and of CIFAR-100 the super-class of each class
    */
   static LabelledImages read(
-      String name, ImageShape shape, int classes, List<Path> files, Map<String, String> checksums) {
+      String name, ImageShape shape, int classes, List<Path> files, FileNotes notes) {
     int[] limits = classes == 100 ? new int[] {SUPER_CLASSES, classes} : new int[] {classes};
     int length = limits.length + shape.size();
     List<byte[]> pixels = new ArrayList<>();
@@ -39,12 +38,23 @@ final class CifarFormat {
               throw file.malformed(at + i, "a label below " + limits[i], "" + (record[i] & 0xff));
             }
           }
-          labels.add(record[limits.length - 1]);
+          int label = record[limits.length - 1];
+          int superClass = record[0];
+          if (limits.length > 1) {
+            int known = notes.superClasses().computeIfAbsent(label, c -> superClass);
+            if (known != superClass) {
+              throw file.malformed(
+                  at,
+                  "super-class %d of class %d, as elsewhere".formatted(known, label),
+                  "" + superClass);
+            }
+          }
+          labels.add(label);
           pixels.add(Arrays.copyOfRange(record, limits.length, length));
           at += length;
           record = file.nextOrNull(length, "record");
         }
-        file.end(checksums);
+        file.end(notes.checksums());
       }
     }
     return new LabelledImages(

@@ -5,9 +5,7 @@ import dev.flinch.device.ImageShape;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -38,11 +36,7 @@ public final class DataSets {
 
   private interface Format {
     LabelledImages read(
-        String name,
-        ImageShape shape,
-        int classes,
-        List<Path> files,
-        Map<String, String> checksums);
+        String name, ImageShape shape, int classes, List<Path> files, FileNotes notes);
   }
 
   /**
@@ -97,12 +91,10 @@ public final class DataSets {
       // Both are looked for before either is read, so a missing file is known at once.
       List<Path> training = require(trainFiles, dataDirectory);
       List<Path> testing = require(testFiles, dataDirectory);
-      Map<String, String> checksums = new LinkedHashMap<>();
-      return new DataSet(
-          name,
-          format.read(name + " train", shape, classes, training, checksums),
-          format.read(name + " test", shape, classes, testing, checksums),
-          checksums);
+      FileNotes notes = new FileNotes();
+      LabelledImages train = format.read(name + " train", shape, classes, training, notes);
+      LabelledImages test = format.read(name + " test", shape, classes, testing, notes);
+      return new DataSet(name, train, test, notes.checksums(), notes.superClasses(classes));
     }
 
     private List<Path> require(List<String> files, Path dataDirectory) {

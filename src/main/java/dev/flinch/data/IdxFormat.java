@@ -5,7 +5,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The format of MNIST: big-endian; two zero bytes, a type (8: unsigned bytes), the number of
@@ -19,10 +18,10 @@ final class IdxFormat {
    * Reads a split.
    *
    * @param files the images' file, then the labels'
-   * @param checksums takes the SHA-256 of each file by its name
+   * @param notes takes the SHA-256 of each file
    */
   static LabelledImages read(
-      String name, ImageShape shape, int classes, List<Path> files, Map<String, String> checksums) {
+      String name, ImageShape shape, int classes, List<Path> files, FileNotes notes) {
     List<byte[]> pixels = new ArrayList<>();
     try (DataFile file = new DataFile(files.get(0))) {
       long count = header(file, 3);
@@ -37,7 +36,7 @@ final class IdxFormat {
       for (long i = 0; i < count; i++) {
         pixels.add(file.next(shape.size(), "image " + i + " of " + count));
       }
-      file.end(checksums);
+      file.end(notes.checksums());
     }
     int[] labels = new int[pixels.size()];
     try (DataFile file = new DataFile(files.get(1))) {
@@ -54,7 +53,7 @@ final class IdxFormat {
           throw file.malformed(8L + i, "a label below " + classes, "" + labels[i]);
         }
       }
-      file.end(checksums);
+      file.end(notes.checksums());
     }
     return new LabelledImages(name, shape, classes, pixels.toArray(byte[][]::new), labels);
   }

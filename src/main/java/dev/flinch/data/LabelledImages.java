@@ -183,8 +183,15 @@ public final class LabelledImages {
           "%s has %d images of class %d: expected to be asked for 1 to %d of each class, found %d"
               .formatted(name, have[fewest], fewest, have[fewest], n));
     }
+    return subset(name, indicesOfFirst(n));
+  }
+
+  /**
+   * The indices of the first {@code n} images of each class, ascending; fewer of one with fewer.
+   */
+  public int[] indicesOfFirst(int n) {
     int[] taken = new int[classes];
-    return subset(name, IntStream.range(0, count()).filter(i -> taken[labels[i]]++ < n).toArray());
+    return IntStream.range(0, count()).filter(i -> taken[labels[i]]++ < n).toArray();
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.flinch.experiment;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
 import dev.flinch.base.RequestException;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
@@ -10,6 +11,8 @@ import dev.flinch.training.EpochRecord;
 import dev.flinch.training.Outcome;
 import dev.flinch.training.TrainerState;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -26,18 +29,26 @@ import java.util.zip.CRC32C;
  * A stack between two steps, or after training and measuring.
  *
  * @param stack which of the run's
- * @param state the trainer's; of a finished stack only what its results need
+ * @param state of a finished stack only what its results need
  * @param results one a replica; empty while the stack is not finished
  */
-public record Checkpoint(int stack, TrainerState state, List<NetworkResult> results) {
+public record Checkpoint(int stack, StackState state, List<NetworkResult> results) {
   private static final String HEAD = "flinchCheckpoint";
   private static final String CHECKSUM = "crc32c";
   private static final String HISTORY = "history";
   private static final int HISTORY_COLUMNS = 5;
+  private static final String STIFFNESS = "stiffness";
   private static final String REMEDY =
       "If nothing else helps, delete this file: --resume then trains its stack again from the start.";
 
-  /** What stands in the file's metadata. */
+  private static final TypeReference<List<List<StiffnessRecord>>> RECORDS =
+      new TypeReference<>() {};
+
+  /**
+   * What stands in the file's metadata.
+   *
+   * @param results without their stiffness: metadata have no room for long trainings
+   */
   private record Head(
       int stack,
       long step,
@@ -46,27 +57,35 @@ public record Checkpoint(int stack, TrainerState state, List<NetworkResult> resu
       List<NetworkResult> results) {}
 
   /** A finished stack, without what only training needed. */
-  public static Checkpoint finished(int stack, TrainerState state, List<NetworkResult> results) {
+  public static Checkpoint finished(int stack, StackState state, List<NetworkResult> results) {
+    TrainerState trainer = state.trainer();
     Map<String, float[]> parameters =
-        state.arrays().entrySet().stream()
+        trainer.arrays().entrySet().stream()
             .filter(array -> array.getKey().matches("(weights|biases)\\.\\d+"))
             .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     return new Checkpoint(
         stack,
-        new TrainerState(
-            state.step(), state.outcomes(), state.stepsTaken(), state.history(), parameters),
+        new StackState(
+            new TrainerState(
+                trainer.step(),
+                trainer.outcomes(),
+                trainer.stepsTaken(),
+                trainer.history(),
+                parameters),
+            state.stiffness()),
         results);
   }
 
   /** Writes a whole file or nothing, as {@link Safetensors#write} does. */
   public void write(Path path) {
     Map<String, Tensor> tensors = new HashMap<>();
-    state
+    TrainerState trainer = state.trainer();
+    trainer
         .arrays()
         .forEach(
             (name, values) -> tensors.put(name, new Tensor.Floats(List.of(values.length), values)));
     long[] history =
-        state.history().stream()
+        trainer.history().stream()
             .flatMapToLong(
                 e ->
                     Arrays.stream(
@@ -81,7 +100,17 @@ public record Checkpoint(int stack, TrainerState state, List<NetworkResult> resu
     tensors.put(
         HISTORY,
         new Tensor.Longs(List.of(history.length / HISTORY_COLUMNS, HISTORY_COLUMNS), history));
-    Head head = new Head(stack, state.step(), state.outcomes(), state.stepsTaken(), results);
+    if (!state.stiffness().isEmpty()) {
+      long[] text = packed(state.stiffness());
+      tensors.put(STIFFNESS, new Tensor.Longs(List.of(text.length), text));
+    }
+    Head head =
+        new Head(
+            stack,
+            trainer.step(),
+            trainer.outcomes(),
+            trainer.stepsTaken(),
+            results.stream().map(r -> r.withStiffness(null)).toList());
     Safetensors.write(
         path, tensors, Map.of(HEAD, Json.text(head), CHECKSUM, checksum(new TreeMap<>(tensors))));
   }
@@ -106,18 +135,51 @@ public record Checkpoint(int stack, TrainerState state, List<NetworkResult> resu
       throw damaged(path, "its values don't have the checksum they were written with", null);
     }
     tensors.remove(HISTORY);
+    Tensor stiffness = tensors.remove(STIFFNESS);
     Map<String, float[]> arrays = new TreeMap<>();
     tensors.forEach((name, tensor) -> arrays.put(name, ((Tensor.Floats) tensor).values()));
     try {
       Head head = Configurations.MAPPER.readValue(json, Head.class);
+      List<List<StiffnessRecord>> along =
+          stiffness == null ? List.of() : unpacked(((Tensor.Longs) stiffness).values());
       return new Checkpoint(
           head.stack,
-          new TrainerState(
-              head.step, head.outcomes, head.stepsTaken, records(history.values()), arrays),
-          head.results);
+          new StackState(
+              new TrainerState(
+                  head.step, head.outcomes, head.stepsTaken, records(history.values()), arrays),
+              along),
+          along.isEmpty()
+              ? head.results
+              : IntStream.range(0, head.results.size())
+                  .mapToObj(r -> head.results.get(r).withStiffness(along.get(r)))
+                  .toList());
     } catch (JsonProcessingException e) {
       throw damaged(path, e.getOriginalMessage(), e);
     }
+  }
+
+  /** JSON in UTF-8, padded with spaces: eight bytes a number, the first its lowest. */
+  private static long[] packed(List<List<StiffnessRecord>> records) {
+    byte[] json;
+    try {
+      json = Configurations.MAPPER.writeValueAsBytes(records);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("records that are not JSON", e);
+    }
+    byte[] padded = Arrays.copyOf(json, (json.length + Long.BYTES - 1) / Long.BYTES * Long.BYTES);
+    Arrays.fill(padded, json.length, padded.length, (byte) ' ');
+    long[] values = new long[padded.length / Long.BYTES];
+    ByteBuffer.wrap(padded).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(values);
+    return values;
+  }
+
+  private static List<List<StiffnessRecord>> unpacked(long[] values)
+      throws JsonProcessingException {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asLongBuffer().put(values);
+    return Configurations.MAPPER.readValue(
+        new String(bytes.array(), StandardCharsets.UTF_8), RECORDS);
   }
 
   private static List<EpochRecord> records(long[] values) {
@@ -166,7 +228,7 @@ public record Checkpoint(int stack, TrainerState state, List<NetworkResult> resu
             IntStream.range(0, architecture.depth())
                 .mapToObj(
                     l -> {
-                      float[] all = state.arrays().get(kind + "." + l);
+                      float[] all = state.trainer().arrays().get(kind + "." + l);
                       int size = all.length / replicas;
                       return Arrays.copyOfRange(all, replica * size, (replica + 1) * size);
                     })

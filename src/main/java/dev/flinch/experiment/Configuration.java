@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
 import dev.flinch.device.ImageShape;
+import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
@@ -172,12 +173,17 @@ public record Configuration(
   /** Training ends at whichever comes first; null is never. */
   public record Stop(Integer epochs, Long steps, Double trainAccuracy) {}
 
-  /** What is measured of trained networks; a null measure is not taken. */
+  /**
+   * What is measured of networks; a null measure is not taken.
+   *
+   * @param stiffness as networks train; without it, JSON is as it was before there was this measure
+   */
   public record Measures(
       JacobianNorm jacobian,
       JacobianNorm logitJacobian,
       List<Trajectory> trajectories,
-      List<Regions> regions) {
+      List<Regions> regions,
+      @JsonInclude(JsonInclude.Include.NON_NULL) Stiffness stiffness) {
     public Measures {
       trajectories = List.copyOf(trajectories);
       regions = List.copyOf(regions);
@@ -197,6 +203,36 @@ public record Configuration(
     TRAIN,
     @JsonProperty("test")
     TEST
+  }
+
+  /**
+   * Stiffness at fixed images, as networks train.
+   *
+   * @param every steps from one measurement to the next, or null for those of an epoch
+   * @param perClass the first so many images of each class of a split, in its order, or null for
+   *     {@link StiffnessMeasurement#PER_CLASS} of ten classes or fewer and {@link
+   *     StiffnessMeasurement#PER_CLASS_OF_MANY} of more
+   * @param pairs which splits the two images of a pair are of
+   * @param distance whether it is measured against distance too
+   */
+  public record Stiffness(Long every, Integer perClass, List<Pairs> pairs, boolean distance) {
+    public Stiffness {
+      pairs = List.copyOf(pairs);
+    }
+
+    /** The images of each class of a split, in a data set of so many classes. */
+    public int imagesOfClass(int classes) {
+      return perClass != null
+          ? perClass
+          : classes <= StiffnessMeasurement.FEW_CLASSES
+              ? StiffnessMeasurement.PER_CLASS
+              : StiffnessMeasurement.PER_CLASS_OF_MANY;
+    }
+
+    /** Whether images of a split are among the pairs. */
+    public boolean takes(Split split) {
+      return pairs.stream().anyMatch(p -> p.rows() == split || p.columns() == split);
+    }
   }
 
   /**

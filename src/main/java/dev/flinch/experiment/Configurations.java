@@ -30,6 +30,7 @@ import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Schema.Key;
 import dev.flinch.experiment.Schema.ObjectSchema;
+import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.LbfgsTrainer;
 import dev.flinch.training.Optimizer;
@@ -177,6 +178,38 @@ public final class Configurations {
               1,
               "How many of the networks that differ in their seeds alone are mapped: those of the"
                   + " first so many seeds."));
+
+  private static final Schema STIFFNESS =
+      object(
+          optional(
+              "every",
+              integer(1, Long.MAX_VALUE).orNull(),
+              null,
+              "Steps from one measurement to the next, with L-BFGS iterations; null is one"
+                  + " epoch's. Networks are also measured before training and at its end."),
+          optional(
+              "perClass",
+              integer(1).orNull(),
+              null,
+              "The first so many images of each class, by the data set's labels, of the study's"
+                  + " training images and of its test images; null is %d of each where there are"
+                      .formatted(StiffnessMeasurement.PER_CLASS)
+                  + " at most %d classes, and %d where there are more."
+                      .formatted(
+                          StiffnessMeasurement.FEW_CLASSES,
+                          StiffnessMeasurement.PER_CLASS_OF_MANY)),
+          optional(
+              "pairs",
+              list(choice(Pairs.class)),
+              List.of(Pairs.TRAIN_TRAIN),
+              "Which images the two of a pair are of. Gradients at training images are of the labels"
+                  + " that the network is taught, which are its class here; at test images of the"
+                  + " data set's."),
+          optional(
+              "distance",
+              bool(),
+              true,
+              "Whether it is measured against distance too, with the critical length."));
 
   private static final ObjectSchema ROOT =
       object(
@@ -336,8 +369,15 @@ public final class Configurations {
                       "regions",
                       list(REGIONS, 0, Integer.MAX_VALUE, entry -> entry),
                       List.of(),
-                      "Planes through three images on which linear regions are mapped.")),
-              "What is measured of every trained network, beside accuracy, loss and gap."));
+                      "Planes through three images on which linear regions are mapped."),
+                  optional(
+                      "stiffness",
+                      STIFFNESS.orNull(),
+                      null,
+                      "Stiffness at fixed images as networks train, with loss and accuracy on all"
+                          + " training and test images; null is not measured.")),
+              "What is measured of every network, beside accuracy, loss and gap: once trained, but"
+                  + " for stiffness."));
 
   private static boolean isListed(JsonNode shape) {
     return shape.has("hidden") || shape.has("convolutions");

@@ -23,6 +23,7 @@ import java.util.List;
  * @param trajectories in the order of the configuration; empty where the network diverged
  * @param regions on the planes of the configuration that this network is mapped on, in their order;
  *     null where there are none
+ * @param stiffness along training, the earliest first; of a network that diverged, from before that
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record NetworkResult(
@@ -46,7 +47,8 @@ public record NetworkResult(
     MeanNorm jacobianNorm,
     MeanNorm logitJacobianNorm,
     List<TrajectoryResult> trajectories,
-    List<RegionResult> regions) {
+    List<RegionResult> regions,
+    List<StiffnessRecord> stiffness) {
   public NetworkResult {
     convolutions = convolutions == null ? List.of() : List.copyOf(convolutions);
   }
@@ -61,7 +63,27 @@ public record NetworkResult(
   }
 
   /** With its regions mapped. */
-  NetworkResult with(List<RegionResult> mapped) {
+  NetworkResult withRegions(List<RegionResult> mapped) {
+    return with(List.copyOf(mapped), stiffness);
+  }
+
+  /**
+   * With other records of stiffness.
+   *
+   * @param measured null for none
+   */
+  NetworkResult withStiffness(List<StiffnessRecord> measured) {
+    return with(regions, measured);
+  }
+
+  /** The record of the network as it is now; null where there is none. */
+  public StiffnessRecord lastStiffness() {
+    StiffnessRecord last =
+        stiffness == null || stiffness.isEmpty() ? null : stiffness.get(stiffness.size() - 1);
+    return last != null && isTrained() && last.step() == steps ? last : null;
+  }
+
+  private NetworkResult with(List<RegionResult> mapped, List<StiffnessRecord> measured) {
     return new NetworkResult(
         id,
         convolutions,
@@ -83,7 +105,8 @@ public record NetworkResult(
         jacobianNorm,
         logitJacobianNorm,
         trajectories,
-        List.copyOf(mapped));
+        mapped,
+        measured);
   }
 
   /** Whether training ended with weights that can be measured. */

@@ -27,6 +27,7 @@ import java.util.stream.Stream;
 final class RunFolder implements AutoCloseable {
   static final String WEIGHTS = "weights.safetensors";
   static final String HISTORY = "history.csv";
+  static final String STIFFNESS = "stiffness.csv";
   static final String METRICS = "metrics.json";
   static final String FIGURES = "figures";
 

@@ -54,10 +54,10 @@ public final class StackWork {
   /**
    * What a stack came to.
    *
-   * @param state the trainer's at its end, with the weights
+   * @param state at the end, with the weights
    * @param results one a replica
    */
-  public record Done(TrainerState state, List<NetworkResult> results) {}
+  public record Done(StackState state, List<NetworkResult> results) {}
 
   /** A state to go on from that is not of this stack. */
   public static final class OtherStateException extends IllegalArgumentException {
@@ -110,14 +110,14 @@ public final class StackWork {
    * Trains the stack and measures it.
    *
    * @param from where an earlier try was, or null to begin
-   * @param save receives the trainer's state now and then, and at its end
+   * @param save receives the state now and then, and at the end of training
    * @throws OtherStateException if that is no state of this stack
    * @throws dev.flinch.device.OutOfDeviceMemoryException if the device has no room for so many
    *     networks at once
    */
-  public Done complete(TrainerState from, Consumer<TrainerState> save) {
+  public Done complete(StackState from, Consumer<StackState> save) {
     try (NetworkStack networks = new NetworkStack(device, initial())) {
-      TrainerState state = train(networks, from, save);
+      StackState state = train(networks, from, save);
       return new Done(state, measure(networks, state));
     }
   }
@@ -128,12 +128,12 @@ public final class StackWork {
         .toList();
   }
 
-  private TrainerState train(
-      NetworkStack networks, TrainerState from, Consumer<TrainerState> save) {
+  private StackState train(NetworkStack networks, StackState from, Consumer<StackState> save) {
     try (StackTrainer trainer = trainer(networks)) {
       if (from != null) {
         restore(trainer, from);
       }
+      StiffnessAlongTraining along = along(networks, trainer, from);
       String task =
           "training %s, %d %s"
               .formatted(
@@ -142,26 +142,64 @@ public final class StackWork {
                   replicas.size() == 1 ? "network" : "networks");
       long interval = configuration.training().checkpointSeconds() * 1_000_000_000L;
       long saved = System.nanoTime();
+      // Training has not ended before what is measured after its last step.
+      Progress ofTraining =
+          (measuring, done, total) ->
+              progress.report(
+                  task, Math.min(trainer.steps(), trainer.lastStep() - 1), trainer.lastStep());
+      if (along != null) {
+        along.measure(ofTraining);
+      }
       while (!trainer.done()) {
         trainer.step();
+        if (along != null) {
+          along.measure(ofTraining);
+        }
         progress.report(
             task, trainer.done() ? trainer.lastStep() : trainer.steps(), trainer.lastStep());
         boolean endOfEpoch = trainer.steps() % trainer.stepsPerEpoch() == 0;
         if (!trainer.done()
             && (interval > 0 ? System.nanoTime() - saved >= interval : endOfEpoch)) {
-          save.accept(trainer.state());
+          save.accept(state(trainer, along));
           saved = System.nanoTime();
         }
       }
-      TrainerState state = trainer.state();
+      StackState state = state(trainer, along);
       save.accept(state);
       return state;
     }
   }
 
-  private static void restore(StackTrainer trainer, TrainerState from) {
+  /** Null where stiffness is not asked for. */
+  private StiffnessAlongTraining along(
+      NetworkStack networks, StackTrainer trainer, StackState from) {
+    Configuration.Stiffness asked = configuration.measures().stiffness();
+    return asked == null
+        ? null
+        : new StiffnessAlongTraining(
+            asked,
+            data,
+            examples,
+            labels,
+            networks,
+            trainer,
+            from == null ? List.of() : from.stiffness());
+  }
+
+  private static StackState state(StackTrainer trainer, StiffnessAlongTraining along) {
+    return new StackState(trainer.state(), along == null ? List.of() : along.records());
+  }
+
+  private void restore(StackTrainer trainer, StackState from) {
+    int measured = configuration.measures().stiffness() == null ? 0 : replicas.size();
+    if (from.stiffness().size() != measured) {
+      throw new OtherStateException(
+          "a state of another stack: expected records of stiffness of %d networks, found %d"
+              .formatted(measured, from.stiffness().size()),
+          null);
+    }
     try {
-      trainer.restore(from);
+      trainer.restore(from.trainer());
     } catch (IllegalArgumentException e) {
       throw new OtherStateException(e.getMessage(), e);
     }
@@ -203,8 +241,10 @@ public final class StackWork {
         stop.trainAccuracy() == null ? Double.POSITIVE_INFINITY : stop.trainAccuracy());
   }
 
-  private List<NetworkResult> measure(NetworkStack networks, TrainerState state) {
-    Evaluation[] onTrain = onOwnLabels(networks);
+  private List<NetworkResult> measure(NetworkStack networks, StackState reached) {
+    TrainerState state = reached.trainer();
+    int[] all = IntStream.range(0, replicas.size()).toArray();
+    Evaluation[] onTrain = onOwnLabels(networks, all, examples.train(), labels);
     Evaluation[] onTest = Evaluation.of(networks, examples.test());
     Evaluation[] onValidation =
         examples.validation() == null ? null : Evaluation.of(networks, examples.validation());
@@ -244,7 +284,8 @@ public final class StackWork {
               trained ? MeanNorm.of(norms[r]) : null,
               trained ? MeanNorm.of(logitNorms[r]) : null,
               trained ? Arrays.stream(along).map(t -> t[replica]).toList() : List.of(),
-              null));
+              null,
+              reached.stiffness().isEmpty() ? null : reached.stiffness().get(r)));
     }
     return List.copyOf(results);
   }
@@ -283,16 +324,21 @@ public final class StackWork {
     return results;
   }
 
-  private Evaluation[] onOwnLabels(NetworkStack networks) {
-    DeviceExamples train = examples.train();
+  /**
+   * Evaluates some replicas on the training images.
+   *
+   * @param labels that each replica of the stack is taught
+   */
+  static Evaluation[] onOwnLabels(
+      NetworkStack networks, int[] chosen, DeviceExamples train, int[][] labels) {
+    Device device = networks.device();
     int count = train.count();
     try (Scope scope = new Scope(device)) {
-      DeviceArray taught = scope.ints((long) replicas.size() * count);
-      for (int r = 0; r < labels.length; r++) {
+      DeviceArray taught = scope.ints((long) labels.length * count);
+      for (int r : chosen) {
         device.upload(labels[r], 0, taught, (long) r * count, count);
       }
-      int[] all = IntStream.range(0, replicas.size()).toArray();
-      return Evaluation.of(networks, all, train.inputs(), taught, count);
+      return Evaluation.of(networks, chosen, train.inputs(), taught, count);
     }
   }
 

@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Stiffness of one network at images of a data set (Fort et al., arXiv:1901.09491). What is not
@@ -33,6 +34,8 @@ import java.util.stream.Collectors;
  * @param distance of pairs within classes, against 1 − the cosine between their inputs
  * @param criticalLength by the cosine
  * @param signCriticalLength by the sign
+ * @param betweenWithinSuperClasses means between different classes of one super-class; null where
+ *     the data set has none
  * @param perLayer of each layer's part of the gradients, from the first on
  * @param pairCounts how many pairs of each two classes there are, {@code [row's class][column's]}
  * @param notes what a reader should know beside the numbers, in sentences
@@ -48,12 +51,21 @@ public record StiffnessMeasurement(
     List<DistanceStiffness.Bin> distance,
     Length criticalLength,
     Length signCriticalLength,
+    SuperClasses betweenWithinSuperClasses,
     List<Stiffness.Layer> perLayer,
     long[][] pairCounts,
     List<String> notes) {
 
   /** Images of each class that are taken where nothing is said: 500 of ten, as in the paper. */
   public static final int PER_CLASS = 50;
+
+  /**
+   * Images of each class where a study says nothing and there are more than {@link #FEW_CLASSES}:
+   * 3000 of a hundred.
+   */
+  public static final int PER_CLASS_OF_MANY = 30;
+
+  static final int FEW_CLASSES = 10;
 
   /** Which splits the two examples of a pair are of. */
   public enum Pairs {
@@ -67,6 +79,16 @@ public record StiffnessMeasurement(
     Pairs(Split rows, Split columns) {
       this.rows = rows;
       this.columns = columns;
+    }
+
+    /** The split of the images that the rows of a class matrix are of. */
+    public Split rows() {
+      return rows;
+    }
+
+    /** The split of the images that its columns are of. */
+    public Split columns() {
+      return columns;
     }
 
     /** The word that users write, such as {@code train-test}. */
@@ -107,6 +129,32 @@ public record StiffnessMeasurement(
           length.slope(),
           length.intercept(),
           length.undefined());
+    }
+  }
+
+  /** Means over the elements of class matrices of different classes of one super-class. */
+  public record SuperClasses(Double cosine, Double sign) {
+    /** Null for a data set without super-classes. */
+    static SuperClasses of(Stiffness stiffness, DataSet data) {
+      int[] groups = groups(data);
+      return groups == null
+          ? null
+          : new SuperClasses(
+              stiffness.cosine().betweenWithinGroups(groups),
+              stiffness.sign().betweenWithinGroups(groups));
+    }
+
+    /**
+     * The group of each class, null for a data set without super-classes. Classes without images
+     * are in no group with another.
+     */
+    static int[] groups(DataSet data) {
+      List<Integer> of = data.superClasses();
+      return of.isEmpty()
+          ? null
+          : IntStream.range(0, of.size())
+              .map(c -> of.get(c) == DataSet.NO_IMAGES ? -1 - c : of.get(c))
+              .toArray();
     }
   }
 
@@ -173,7 +221,7 @@ public record StiffnessMeasurement(
                   progress);
         }
       }
-      return of(NetworkDescription.of(network.architecture()), data.name(), pairs, stiffness);
+      return of(NetworkDescription.of(network.architecture()), data, pairs, stiffness);
     }
   }
 
@@ -182,10 +230,10 @@ public record StiffnessMeasurement(
   }
 
   private static StiffnessMeasurement of(
-      NetworkDescription network, String dataset, Pairs pairs, Stiffness stiffness) {
+      NetworkDescription network, DataSet data, Pairs pairs, Stiffness stiffness) {
     return new StiffnessMeasurement(
         network,
-        dataset,
+        data.name(),
         pairs,
         stiffness.examples(),
         stiffness.zeroGradients(),
@@ -194,6 +242,7 @@ public record StiffnessMeasurement(
         stiffness.distance().bins(),
         Length.of(stiffness.distance().cosine()),
         Length.of(stiffness.distance().sign()),
+        SuperClasses.of(stiffness, data),
         stiffness.perLayer(),
         stiffness.pairs(),
         stiffness.notes());

@@ -235,7 +235,10 @@ public final class Study {
         networks.put(id, finished.network(data.architecture(stacks.get(i)), replicas.size(), r));
         int replica = r;
         histories.put(
-            id, finished.state().history().stream().filter(e -> e.replica() == replica).toList());
+            id,
+            finished.state().trainer().history().stream()
+                .filter(e -> e.replica() == replica)
+                .toList());
       }
     }
     List<NetworkResult> results = mapRegions(networks, measured);
@@ -243,6 +246,9 @@ public final class Study {
     Path weights = folder.path().resolve(RunFolder.WEIGHTS);
     folder.write(weights, file -> NetworkFile.write(file, networks, Map.of()));
     folder.writeText(RunFolder.HISTORY, csv(histories));
+    if (configuration.measures().stiffness() != null) {
+      folder.writeText(RunFolder.STIFFNESS, StiffnessTable.csv(results));
+    }
     StudyReport.figures(configuration, data, results, histories).forEach(this::write);
     folder.writeText(
         RunFolder.METRICS,
@@ -280,7 +286,7 @@ public final class Study {
           regions.add(map.result().ofPlane(p + 1));
         }
       }
-      mapped.add(regions.isEmpty() ? result : result.with(regions));
+      mapped.add(regions.isEmpty() ? result : result.withRegions(regions));
     }
     return mapped;
   }

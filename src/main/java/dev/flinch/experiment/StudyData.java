@@ -31,9 +31,14 @@ import java.util.stream.IntStream;
  * @param dataSet cropped where asked for
  * @param courses one for each trajectory of the configuration
  * @param planes one for each plane of the configuration on which regions are mapped
+ * @param fixedImages at which stiffness is measured; null where it isn't
  */
 public record StudyData(
-    DataSet dataSet, Splits splits, List<Course> courses, List<AnchoredPlane> planes) {
+    DataSet dataSet,
+    Splits splits,
+    List<Course> courses,
+    List<AnchoredPlane> planes,
+    FixedImages fixedImages) {
 
   /**
    * @throws RequestException naming every key that the data cannot satisfy
@@ -78,6 +83,10 @@ public record StudyData(
                 AnchoredPlane.through(
                     data.train(), images(regions.anchors(), regions.seed(), data, trained)),
             problems);
+    FixedImages fixed =
+        measures.stiffness() == null
+            ? null
+            : FixedImages.of(measures.stiffness(), splits, problems);
     if (requireMaps(configuration.networks().shapes(), data.train().shape(), problems)) {
       requireMemory(configuration, data, problems);
     }
@@ -86,7 +95,7 @@ public record StudyData(
           "%s doesn't allow what is asked:\n  %s"
               .formatted(data.name(), String.join("\n  ", problems)));
     }
-    return new StudyData(data, splits, courses, planes);
+    return new StudyData(data, splits, courses, planes, fixed);
   }
 
   /** The architecture of a stack's networks between this data's inputs and classes. */
@@ -109,7 +118,11 @@ public record StudyData(
     return side == null
         ? data
         : new DataSet(
-            data.name(), data.train().crop(side), data.test().crop(side), data.checksums());
+            data.name(),
+            data.train().crop(side),
+            data.test().crop(side),
+            data.checksums(),
+            data.superClasses());
   }
 
   private static <T> T keyed(String key, Supplier<T> work) {

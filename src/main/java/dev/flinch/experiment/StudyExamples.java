@@ -4,13 +4,23 @@ import dev.flinch.data.LabelledImages;
 import dev.flinch.device.Device;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.DeviceExamples;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
 
 /**
  * A study's images in a device's memory.
  *
  * @param validation null where no images are set aside
+ * @param fixedTrain those training images at which stiffness is measured; null where it isn't
+ * @param fixedTest those test images; likewise
  */
-public record StudyExamples(DeviceExamples train, DeviceExamples test, DeviceExamples validation)
+public record StudyExamples(
+    DeviceExamples train,
+    DeviceExamples test,
+    DeviceExamples validation,
+    DeviceExamples fixedTrain,
+    DeviceExamples fixedTest)
     implements AutoCloseable {
 
   /**
@@ -24,33 +34,48 @@ public record StudyExamples(DeviceExamples train, DeviceExamples test, DeviceExa
         configuration.training().augmentations().stream().anyMatch(a -> a != Augmentation.NONE);
     LabelledImages taught = data.splits().train();
     LabelledImages held = data.splits().validation();
-    DeviceExamples train = null;
-    DeviceExamples test = null;
+    FixedImages fixed = data.fixedImages();
+    Deque<DeviceExamples> made = new ArrayDeque<>();
     try {
-      train =
+      made.push(
           augmented
               ? DeviceExamples.withPixels(device, taught)
-              : new DeviceExamples(device, taught);
-      test = new DeviceExamples(device, data.splits().test());
-      return new StudyExamples(
-          train, test, held.count() > 0 ? new DeviceExamples(device, held) : null);
+              : new DeviceExamples(device, taught));
+      DeviceExamples train = made.peek();
+      DeviceExamples test = upload(data.splits().test(), null, device, made);
+      DeviceExamples validation = held.count() == 0 ? null : upload(held, null, device, made);
+      DeviceExamples fixedTrain = null;
+      DeviceExamples fixedTest = null;
+      if (fixed != null && fixed.train() != null) {
+        fixedTrain = upload(taught, fixed.train(), device, made);
+      }
+      if (fixed != null && fixed.test() != null) {
+        fixedTest = upload(data.splits().test(), fixed.test(), device, made);
+      }
+      return new StudyExamples(train, test, validation, fixedTrain, fixedTest);
     } catch (RuntimeException e) {
-      close(test);
-      close(train);
+      made.forEach(DeviceExamples::close);
       throw e;
     }
   }
 
-  private static void close(DeviceExamples examples) {
-    if (examples != null) {
-      examples.close();
-    }
+  /**
+   * @param chosen some of the images, or null for all
+   * @param made takes what is made, to be closed if anything fails
+   */
+  private static DeviceExamples upload(
+      LabelledImages images, int[] chosen, Device device, Deque<DeviceExamples> made) {
+    made.push(
+        new DeviceExamples(device, chosen == null ? images : images.subset(images.name(), chosen)));
+    return made.peek();
   }
 
   @Override
   public void close() {
-    close(validation);
-    close(test);
-    close(train);
+    for (DeviceExamples examples : Arrays.asList(fixedTest, fixedTrain, validation, test, train)) {
+      if (examples != null) {
+        examples.close();
+      }
+    }
   }
 }

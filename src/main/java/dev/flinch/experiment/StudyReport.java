@@ -2,6 +2,7 @@ package dev.flinch.experiment;
 
 import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.StiffnessRecord.OfPairs;
 import dev.flinch.network.Architecture;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
@@ -57,12 +58,29 @@ final class StudyReport {
     return labels + " labels" + (augmentation == Augmentation.NONE ? "" : ", " + augmentation);
   }
 
+  /** What networks that differ in their seeds alone are called. */
+  static String group(Configuration study, NetworkResult network) {
+    return "%s, %s"
+        .formatted(name(study, network), teaching(network.labels(), network.augmentation()));
+  }
+
+  /** What networks that differ in their seeds and learning rates alone are called. */
+  static String groupOfRates(Configuration study, NetworkResult network) {
+    return "%s, %s"
+        .formatted(
+            nameWithoutRate(study, network), teaching(network.labels(), network.augmentation()));
+  }
+
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
+    return nameWithoutRate(study, network)
+        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+  }
+
+  private static String nameWithoutRate(Configuration study, NetworkResult network) {
     return Architecture.title(
             network.convolutions(), network.hidden(), network.activation(), network.biases())
-        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "")
-        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "");
   }
 
   /** A row for every group: means over seeds with their standard errors. */
@@ -89,6 +107,13 @@ final class StudyReport {
       String which = planes == 1 ? "" : " " + p;
       header.add("density at images" + which);
       header.add("elsewhere" + which);
+    }
+    Configuration.Stiffness stiffness = measures.stiffness();
+    if (stiffness != null) {
+      header.addAll(List.of("stiffness within", "between"));
+      if (stiffness.distance()) {
+        header.add("critical length");
+      }
     }
     List<List<String>> rows = new ArrayList<>();
     groups(study, networks)
@@ -122,6 +147,14 @@ final class StudyReport {
                 row.add(cell(mapped, 4, r -> r.after().meanAnchorDensity()));
                 row.add(cell(mapped, 4, r -> r.after().restDensity()));
               }
+              if (stiffness != null) {
+                List<OfPairs> last = last(trained);
+                row.add(cell(last, 4, s -> number(s.cosine().within())));
+                row.add(cell(last, 4, s -> number(s.cosine().between())));
+                if (stiffness.distance()) {
+                  row.add(cell(last, 4, s -> number(s.criticalLength().value())));
+                }
+              }
               rows.add(row);
             });
     return Table.format(header, rows);
@@ -134,6 +167,19 @@ final class StudyReport {
         .flatMap(n -> n.regions().stream())
         .filter(r -> r.plane() == plane)
         .toList();
+  }
+
+  /** Stiffness of the first pairs, of those networks that have it at the end of training. */
+  private static List<OfPairs> last(List<NetworkResult> networks) {
+    return networks.stream()
+        .map(NetworkResult::lastStiffness)
+        .filter(Objects::nonNull)
+        .map(record -> record.stiffness().get(0))
+        .toList();
+  }
+
+  private static double number(Double value) {
+    return value == null ? Double.NaN : value;
   }
 
   private static double mean(NetworkResult.MeanNorm norm) {
@@ -215,6 +261,7 @@ final class StudyReport {
       }
     }
     putEllipses(figures, study, data.courses(), networks);
+    StiffnessFigures.of(study, networks).forEach((file, figure) -> put(figures, file, figure));
     return figures;
   }
 
@@ -282,7 +329,7 @@ final class StudyReport {
     return records.stream().mapToDouble(value).toArray();
   }
 
-  private static String fileName(String name) {
+  static String fileName(String name) {
     return name.toLowerCase(Locale.ROOT).replace('×', 'x').replaceAll("[^a-z0-9.]+", "-");
   }
 

@@ -65,9 +65,7 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
               DeviceArray data = scope.floats(length(replicas, rows, architecture.unitsIn(l + 1)));
               return LayerMatrices.read(data, architecture, l + 1, replicas, rows);
             }),
-        each(
-            architecture.depth() - 1,
-            l -> ownMaps(scope, architecture, l, replicas, rows)),
+        each(architecture.depth() - 1, l -> ownMaps(scope, architecture, l, replicas, rows)),
         patches(
             architecture,
             replicas,

@@ -2,6 +2,9 @@ package dev.flinch.report;
 
 import java.awt.Color;
 import java.awt.Graphics2D;
+import java.awt.Image;
+import java.awt.RenderingHints;
+import java.awt.geom.AffineTransform;
 import java.awt.geom.Rectangle2D;
 import java.util.Arrays;
 import java.util.Locale;
@@ -13,6 +16,7 @@ import java.util.Objects;
  *
  * @param values {@code [row][column]}, null for those that are not defined, which are grey
  * @param top of the colours, which are of −top to top
+ * @param rowLabel empty for none
  */
 record HeatMap(Double[][] values, double top, String rowLabel, String columnLabel) {
   /** Left of the cells, for the numbers of rows and their label. */
@@ -27,6 +31,9 @@ record HeatMap(Double[][] values, double top, String rowLabel, String columnLabe
   private static final double NARROWEST = 34;
 
   private static final int MOST_LABELS = 20;
+
+  /** More rows are an image in an SVG, whose reader would be slow to draw them cell by cell. */
+  private static final int MOST_AS_SHAPES = 40;
 
   /** The least top that holds all values of some matrices. */
   static double top(Double[][]... matrices) {
@@ -51,9 +58,13 @@ record HeatMap(Double[][] values, double top, String rowLabel, String columnLabe
   void draw(Graphics2D g, double left, double up, double side) {
     int n = values.length;
     double cell = side / n;
-    for (int a = 0; a < n; a++) {
-      for (int b = 0; b < n; b++) {
-        cell(g, values[a][b], left + b * cell, up + a * cell, cell);
+    if (n > MOST_AS_SHAPES) {
+      image(g, left, up, side);
+    } else {
+      for (int a = 0; a < n; a++) {
+        for (int b = 0; b < n; b++) {
+          cell(g, values[a][b], left + b * cell, up + a * cell, cell);
+        }
       }
     }
     g.setPaint(Style.INK);
@@ -67,14 +78,34 @@ record HeatMap(Double[][] values, double top, String rowLabel, String columnLabe
       Style.text(g, label, Style.SMALL, Style.INK, left - 6 - width, up + middle + 4);
       Style.text(g, label, Style.SMALL, Style.INK, left + middle - width / 2, up + side + 17);
     }
-    Style.upright(g, rowLabel, left - 34, up + side / 2);
+    if (!rowLabel.isEmpty()) {
+      Style.upright(g, rowLabel, left - 34, up + side / 2);
+    }
     double width = Style.width(columnLabel, Style.TEXT);
     Style.text(
         g, columnLabel, Style.TEXT, Style.INK, left + (side - width) / 2, up + side + BELOW - 12);
   }
 
+  private void image(Graphics2D g, double left, double up, double side) {
+    int[] rgb =
+        Arrays.stream(values)
+            .flatMap(Arrays::stream)
+            .mapToInt(value -> colour(value).getRGB())
+            .toArray();
+    Image image = RegionFigure.enlarged(rgb, values.length);
+    g.setRenderingHint(
+        RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_NEAREST_NEIGHBOR);
+    AffineTransform place = AffineTransform.getTranslateInstance(left, up);
+    place.scale(side / image.getWidth(null), side / image.getHeight(null));
+    g.drawImage(image, place, null);
+  }
+
+  private Color colour(Double value) {
+    return value == null ? UNDEFINED : new Color(Diverging.rgb(value / top));
+  }
+
   private void cell(Graphics2D g, Double value, double left, double up, double cell) {
-    g.setPaint(value == null ? UNDEFINED : new Color(Diverging.rgb(value / top)));
+    g.setPaint(colour(value));
     // A little more than the cell, against seams.
     g.fill(new Rectangle2D.Double(left, up, cell + 0.3, cell + 0.3));
     if (cell >= NARROWEST) {

@@ -204,7 +204,8 @@ public final class RegionFigure {
     return enlarged(rgb, network.cells());
   }
 
-  private static BufferedImage enlarged(int[] rgb, int size) {
+  /** A square of pixels, each repeated where it would be blurred. */
+  static BufferedImage enlarged(int[] rgb, int size) {
     int factor = Math.max(1, (FINE + size - 1) / size);
     BufferedImage image =
         new BufferedImage(size * factor, size * factor, BufferedImage.TYPE_INT_RGB);

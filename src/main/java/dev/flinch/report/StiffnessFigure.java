@@ -5,20 +5,15 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;
 import java.util.List;
-import java.util.Locale;
-import java.util.stream.DoubleStream;
 import org.jfree.chart.axis.AxisSpace;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.plot.IntervalMarker;
 import org.jfree.chart.plot.ValueMarker;
 import org.jfree.chart.plot.XYPlot;
-import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.ui.Layer;
 import org.jfree.chart.ui.RectangleAnchor;
 import org.jfree.chart.ui.RectangleInsets;
 import org.jfree.chart.ui.TextAnchor;
-import org.jfree.data.xy.XYSeries;
-import org.jfree.data.xy.XYSeriesCollection;
 
 /**
  * Stiffness of one network (Fort et al.): the class matrix as a heat map, and beside it mean
@@ -35,11 +30,7 @@ public final class StiffnessFigure {
   private static final int AXIS = 64;
   private static final int RIGHT = 470;
 
-  /** The greatest distance, of inputs that point away from each other. */
-  private static final double FARTHEST = 2;
-
   private static final double SMALLEST_MARKER = 4;
-  private static final double LARGEST_MARKER = 13;
 
   private StiffnessFigure() {}
 
@@ -122,79 +113,26 @@ public final class StiffnessFigure {
   }
 
   private static String caption(List<Bin> bins, Line line) {
-    if (bins.isEmpty()) {
-      return "Within classes: no pairs";
-    }
-    if (line.crossing() == null) {
-      return "Within classes, against distance: no critical length";
-    }
-    return "Within classes, against distance: ξ = %s".formatted(number(line.crossing()))
-        + (line.low() == null
-            ? ""
-            : line.high() == null
-                ? " (95%%: from %s on)".formatted(number(line.low()))
-                : " (95%%: %s to %s)".formatted(number(line.low()), number(line.high())));
-  }
-
-  private static String number(double value) {
-    return String.format(Locale.ROOT, "%.3g", value);
+    return bins.isEmpty()
+        ? "Within classes: no pairs"
+        : "Within classes, against distance: " + DistancePanel.length(line);
   }
 
   private static XYPlot panel(List<Bin> bins, Line line) {
-    double end = end(bins, line);
-    NumberAxis distances = Style.linear("distance  (1 − cosine between inputs)");
-    distances.setRange(0, end);
-    boolean fitted = line.slope() != null;
-    NumberAxis stiffness =
-        Style.linear(
-            "mean cosine",
-            DoubleStream.concat(
-                DoubleStream.of(0, fitted ? line.at(0) : 0, fitted ? line.at(end) : 0),
-                bins.stream().mapToDouble(Bin::stiffness)));
-    XYSeriesCollection series = new XYSeriesCollection();
-    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
-    renderer.setDrawOutlines(false);
-    XYSeries drawn = new XYSeries("line");
-    if (fitted) {
-      drawn.add(0, line.at(0));
-      drawn.add(end, line.at(end));
-    }
-    series.addSeries(drawn);
-    renderer.setSeriesShapesVisible(0, false);
-    renderer.setSeriesPaint(0, Style.colour(1));
-    renderer.setSeriesStroke(0, Style.LINE);
-    long most = bins.stream().mapToLong(Bin::pairs).max().orElse(1);
-    for (Bin bin : bins) {
-      XYSeries point = new XYSeries(series.getSeriesCount());
-      point.add(bin.distance(), bin.stiffness());
-      // Areas are as numbers of pairs, which are the weights of the line's fit.
-      double size = LARGEST_MARKER * Math.sqrt((double) bin.pairs() / most);
-      int index = series.getSeriesCount();
-      renderer.setSeriesShape(index, Style.marker(0, Math.max(SMALLEST_MARKER, size)));
-      renderer.setSeriesPaint(index, Style.colour(0));
-      series.addSeries(point);
-    }
-    XYPlot plot = new XYPlot(series, distances, stiffness, renderer);
-    Style.dress(plot);
+    List<DistancePanel.Drawn> drawn =
+        List.of(
+            new DistancePanel.Drawn(
+                bins, line, 0, SMALLEST_MARKER, Style.colour(0), Style.colour(1)));
+    NumberAxis distances = DistancePanel.distances(drawn);
+    XYPlot plot = DistancePanel.plot(drawn, distances);
     plot.setInsets(RectangleInsets.ZERO_INSETS);
     AxisSpace space = new AxisSpace();
     space.setLeft(AXIS);
     space.setBottom(HeatMap.BELOW);
     plot.setFixedRangeAxisSpace(space);
     plot.setFixedDomainAxisSpace(space);
-    plot.addRangeMarker(new ValueMarker(0, Style.QUIET, Style.BAR), Layer.BACKGROUND);
-    mark(plot, line, end);
+    mark(plot, line, distances.getUpperBound());
     return plot;
-  }
-
-  /** Where the axis of distances ends: behind all bins, and the crossing if inputs are so far. */
-  private static double end(List<Bin> bins, Line line) {
-    double last = bins.stream().mapToDouble(Bin::distance).max().orElse(1);
-    double crossing =
-        line.crossing() == null || line.crossing() > FARTHEST
-            ? 0
-            : Math.max(line.crossing(), line.high() == null ? 0 : line.high());
-    return Math.min(FARTHEST, 1.08 * Math.max(last, crossing));
   }
 
   private static void mark(XYPlot plot, Line line, double end) {

@@ -4,13 +4,17 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
+import java.awt.RenderingHints;
 import java.awt.Shape;
 import java.awt.font.FontRenderContext;
 import java.awt.geom.AffineTransform;
 import java.awt.geom.Area;
 import java.awt.geom.Ellipse2D;
+import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
+import java.awt.image.BufferedImage;
+import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
@@ -21,6 +25,7 @@ import org.jfree.chart.LegendItemCollection;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.block.RectangleConstraint;
 import org.jfree.chart.plot.DatasetRenderingOrder;
 import org.jfree.chart.plot.Plot;
 import org.jfree.chart.plot.XYPlot;
@@ -30,6 +35,7 @@ import org.jfree.chart.title.TextTitle;
 import org.jfree.chart.ui.HorizontalAlignment;
 import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.RectangleInsets;
+import org.jfree.data.Range;
 
 /** How every figure looks: one place for colours, fonts, strokes and margins. */
 final class Style {
@@ -59,6 +65,12 @@ final class Style {
   static final BasicStroke THIN = new BasicStroke(0.8f);
   static final BasicStroke LINE =
       new BasicStroke(1.8f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
+  static final BasicStroke LINE_DASHED =
+      new BasicStroke(
+          1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10, new float[] {7, 4}, 0);
+  static final BasicStroke LINE_DOTTED =
+      new BasicStroke(
+          1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10, new float[] {2, 3}, 0);
   static final BasicStroke BAR = new BasicStroke(1.2f);
   static final BasicStroke DASHED =
       new BasicStroke(
@@ -196,8 +208,33 @@ final class Style {
     return font.getStringBounds(text, new FontRenderContext(null, true, true)).getWidth();
   }
 
+  /** Lines of a text that are no wider than some width, where its words are not. */
+  static List<String> wrapped(String text, Font font, double width) {
+    List<String> lines = new ArrayList<>();
+    String line = "";
+    for (String word : text.split(" ")) {
+      String longer = line.isEmpty() ? word : line + " " + word;
+      if (!line.isEmpty() && width(longer, font) > width) {
+        lines.add(line);
+        longer = word;
+      }
+      line = longer;
+    }
+    lines.add(line);
+    return lines;
+  }
+
   static LegendItem legendLine(String label, Color colour) {
     return legendMarker(label, new Rectangle2D.Double(-9, -1.5, 18, 3), colour);
+  }
+
+  /** A stroke of its own pattern, with a marker on it or, where that is null, without. */
+  static LegendItem legendStroke(String label, BasicStroke stroke, Shape marker, Color colour) {
+    Area shape = new Area(stroke.createStrokedShape(new Line2D.Double(-14, 0, 14, 0)));
+    if (marker != null) {
+      shape.add(new Area(marker));
+    }
+    return legendMarker(label, shape, colour);
   }
 
   static LegendItem legendMarker(String label, Shape shape, Color colour) {
@@ -223,6 +260,33 @@ final class Style {
     legend.setPadding(new RectangleInsets(4, 4, 8, 0));
     chart.addSubtitle(legend);
     return chart;
+  }
+
+  /** A chart whose plot has some height, however high its title, subtitle and legend are. */
+  static Figure figure(
+      String title,
+      String subtitle,
+      LegendItemCollection items,
+      Plot plot,
+      int width,
+      int plotHeight) {
+    JFreeChart chart = chart(title, subtitle, items, plot);
+    RectangleInsets padding = chart.getPadding();
+    double inner = width - padding.getLeft() - padding.getRight();
+    Graphics2D measuring = new BufferedImage(1, 1, BufferedImage.TYPE_INT_RGB).createGraphics();
+    measuring.setRenderingHint(
+        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+    measuring.setRenderingHint(
+        RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
+    RectangleConstraint constraint =
+        new RectangleConstraint(new Range(0, inner), new Range(0, Integer.MAX_VALUE));
+    double header = 0;
+    for (int i = 0; i < chart.getSubtitleCount(); i++) {
+      header += chart.getSubtitle(i).arrange(measuring, constraint).getHeight();
+    }
+    measuring.dispose();
+    double height = padding.getTop() + header + plotHeight + padding.getBottom();
+    return new Figure(chart, width, (int) Math.ceil(height));
   }
 
   private static TextTitle line(String text, Font font, Color colour) {

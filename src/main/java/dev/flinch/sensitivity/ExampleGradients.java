@@ -46,8 +46,8 @@ public final class ExampleGradients implements AutoCloseable {
    * @param replica which network of the stack
    * @param points normalised inputs, {@code n × d}
    * @param classes the class of each
-   * @throws RequestException where the network's outputs or a gradient are not finite, or a class
-   *     is none of the network's
+   * @throws NotFiniteException where the network's outputs or a gradient are not finite
+   * @throws RequestException where a class is none of the network's
    */
   public static ExampleGradients of(NetworkStack stack, int replica, Matrix points, int[] classes) {
     Architecture architecture = stack.architecture();
@@ -354,8 +354,8 @@ public final class ExampleGradients implements AutoCloseable {
     }
   }
 
-  private RequestException notFinite(String what, int example) {
-    return new RequestException(
+  private NotFiniteException notFinite(String what, int example) {
+    return new NotFiniteException(
         "gradients of %s: expected finite %s at every example, found infinite or undefined ones at example %d; its training has diverged: take weights from before that, or train with a smaller learning rate"
             .formatted(architecture.title(), what, example));
   }

@@ -19,6 +19,10 @@ import java.util.Arrays;
  * network in float32; the reference goes in float64. Rounding is then relative to the tile's
  * extent, some hundred steps, instead of to the activations themselves.
  *
+ * <p>In a network without biases, a unit that sees nothing but units at rest is on its knot
+ * exactly; rounding may put it on either side. That takes units that see very few, as those of a
+ * convolution of one pixel and two or three channels.
+ *
  * <p>The differences of a segment's tiles go through in one kernel where the device has one, else
  * tile by tile and layer by layer.
  */

@@ -51,6 +51,15 @@ public enum Column {
   TRANSITIONS(Kind.REAL, Role.MEASURE, "transitions along a trajectory, mean over trajectories"),
   /** JSON: an array of numbers, the first hidden layer's first. */
   TRANSITIONS_PER_LAYER(Kind.TEXT, Role.MEASURE, "the same of each hidden layer"),
+  /** Of the first pairs that the sweep asks for, at the end of training; the next four too. */
+  STIFFNESS_WITHIN(Kind.REAL, Role.MEASURE, "stiffness within classes, by the cosine"),
+  STIFFNESS_BETWEEN(Kind.REAL, Role.MEASURE, "stiffness between classes, by the cosine"),
+  STIFFNESS_SIGN_WITHIN(Kind.REAL, Role.MEASURE, "stiffness within classes, by the sign"),
+  STIFFNESS_SIGN_BETWEEN(Kind.REAL, Role.MEASURE, "stiffness between classes, by the sign"),
+  /** By the cosine. */
+  CRITICAL_LENGTH(Kind.REAL, Role.MEASURE, "dynamical critical length"),
+  /** JSON: arrays of numbers, one for each time that it was measured, by what they are of. */
+  STIFFNESS(Kind.TEXT, Role.MEASURE, "stiffness and losses along training"),
 
   /** A stack's time by its networks. */
   SECONDS(Kind.REAL, Role.ORIGIN, "seconds of work, a network's share of its stack's"),

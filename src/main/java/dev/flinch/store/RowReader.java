@@ -33,7 +33,7 @@ final class RowReader {
 
   private static boolean recurs(Column column) {
     return switch (column) {
-      case IDENTITY, CONFIGURATION, TRANSITIONS_PER_LAYER -> false;
+      case IDENTITY, CONFIGURATION, TRANSITIONS_PER_LAYER, STIFFNESS -> false;
       default -> true;
     };
   }

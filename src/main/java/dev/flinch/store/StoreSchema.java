@@ -19,7 +19,7 @@ import org.flywaydb.core.api.configuration.FluentConfiguration;
  */
 record StoreSchema(String migrations, int version) {
   /** What this program reads and writes. */
-  static final StoreSchema CURRENT = new StoreSchema("classpath:dev/flinch/store/migrations", 1);
+  static final StoreSchema CURRENT = new StoreSchema("classpath:dev/flinch/store/migrations", 2);
 
   /** Where Flyway notes what it has done. */
   static final String HISTORY = "flinch_schema_history";

@@ -9,9 +9,11 @@ import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Configuration.Stop;
 import dev.flinch.experiment.Configuration.Trajectory;
 import dev.flinch.experiment.StackWork;
+import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.network.Architecture;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
+import dev.flinch.sensitivity.Stiffness;
 import dev.flinch.sensitivity.Transitions;
 import dev.flinch.sweep.Rate.Phase;
 import dev.flinch.training.LbfgsTrainer;
@@ -53,6 +55,7 @@ final class CostModel {
   private final double steps;
   private final double training;
   private final double norms;
+  private final double stiffness;
   private double sampled;
   private double exact;
 
@@ -88,7 +91,32 @@ final class CostModel {
     norms =
         norms(network.measures().jacobian(), Jacobian.PROBABILITIES, train, test)
             + norms(network.measures().logitJacobian(), Jacobian.LOGITS, train, test);
+    stiffness = stiffness(network.measures().stiffness(), data, stepsOfEpoch, train + test);
     network.measures().trajectories().forEach(this::add);
+  }
+
+  /**
+   * Of every time that it is measured: at the beginning, after every so many steps, and at the end.
+   *
+   * @param evaluated images that loss and accuracy are of, each time
+   */
+  private double stiffness(
+      Configuration.Stiffness asked, DataSetSize data, long stepsOfEpoch, long evaluated) {
+    if (asked == null) {
+      return 0;
+    }
+    double every = asked.every() == null ? stepsOfEpoch : asked.every();
+    double times = 1 + Math.ceil(steps / every);
+    int examples = asked.imagesOfClass(data.classes()) * data.classes();
+    double each = evaluated * 2.0 * architecture.parameters();
+    for (Pairs pairs : asked.pairs()) {
+      boolean within = pairs.rows() == pairs.columns();
+      each += Stiffness.flop(architecture, examples, examples, within);
+      if (asked.distance()) {
+        each += (within ? 1.0 : 2.0) * architecture.inputs() * examples * examples;
+      }
+    }
+    return times * each;
   }
 
   private double norms(JacobianNorm norm, Jacobian of, long train, int test) {
@@ -130,7 +158,7 @@ final class CostModel {
     return new CostEstimate(
         networks,
         networks * training,
-        networks * (norms + sampled + exact),
+        networks * (norms + stiffness + sampled + exact),
         networks * bytes,
         fixedSeconds() + networks * secondsOfNetwork(networks));
   }
@@ -141,8 +169,9 @@ final class CostModel {
   }
 
   private double secondsOfNetwork(int networks) {
+    // Its products are like those of Jacobian norms; what it takes beside them was not measured.
     return training / rate.flopPerSecond(Phase.TRAINING, architecture, networks)
-        + norms / rate.flopPerSecond(Phase.JACOBIAN_NORMS, architecture, networks)
+        + (norms + stiffness) / rate.flopPerSecond(Phase.JACOBIAN_NORMS, architecture, networks)
         + sampled / rate.flopPerSecond(Phase.SAMPLED_TRAJECTORIES, architecture, networks)
         + exact / rate.flopPerSecond(Phase.EXACT_TRAJECTORIES, architecture, networks);
   }

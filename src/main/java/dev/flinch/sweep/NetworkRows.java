@@ -6,6 +6,7 @@ import dev.flinch.experiment.FlinchVersion;
 import dev.flinch.experiment.Json;
 import dev.flinch.experiment.NetworkResult;
 import dev.flinch.experiment.NetworkResult.MeanNorm;
+import dev.flinch.experiment.StiffnessRecord;
 import dev.flinch.experiment.StudyData;
 import dev.flinch.experiment.TrajectoryResult;
 import dev.flinch.store.Column;
@@ -78,6 +79,7 @@ final class NetworkRows {
     MeanNorm norm = result.jacobianNorm();
     MeanNorm logitNorm = result.logitJacobianNorm();
     List<TrajectoryResult> along = result.trajectories();
+    stiffness(row, result);
     return row.set(Column.STATUS, trained ? "done" : "diverged")
         .set(Column.PARAMETERS, result.parameters())
         .set(Column.STEPS, result.steps())
@@ -94,6 +96,22 @@ final class NetworkRows {
             Column.TRANSITIONS,
             along.stream().mapToLong(t -> t.transitions().total()).average().orElse(Double.NaN))
         .set(Column.TRANSITIONS_PER_LAYER, along.isEmpty() ? null : perLayer(along));
+  }
+
+  private static void stiffness(Builder row, NetworkResult result) {
+    if (result.stiffness() != null) {
+      row.set(Column.STIFFNESS, StiffnessSeries.json(result.stiffness()));
+    }
+    if (result.lastStiffness() != null) {
+      StiffnessRecord.OfPairs last = result.lastStiffness().stiffness().get(0);
+      row.set(Column.STIFFNESS_WITHIN, last.cosine().within())
+          .set(Column.STIFFNESS_BETWEEN, last.cosine().between())
+          .set(Column.STIFFNESS_SIGN_WITHIN, last.sign().within())
+          .set(Column.STIFFNESS_SIGN_BETWEEN, last.sign().between())
+          .set(
+              Column.CRITICAL_LENGTH,
+              last.criticalLength() == null ? null : last.criticalLength().value());
+    }
   }
 
   /** Means over trajectories, as a JSON array. */

@@ -5,6 +5,7 @@ import dev.flinch.device.Activation;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Method;
 import dev.flinch.experiment.Configuration.Split;
+import dev.flinch.experiment.Configuration.Stiffness;
 import dev.flinch.experiment.Configuration.Trajectory;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.Optimizer;
@@ -160,6 +161,7 @@ final class SettingRules {
       Setting setting, long train, long test, DataSetSize published, List<String> problems) {
     atMost("jacobian", sweep.measures().jacobian(), train, test, problems);
     atMost("logitJacobian", sweep.measures().logitJacobian(), train, test, problems);
+    stiffness(setting, train, test, problems);
     List<Trajectory> trajectories = sweep.measures().trajectories();
     for (int t = 0; t < trajectories.size(); t++) {
       Trajectory trajectory = trajectories.get(t);
@@ -186,6 +188,30 @@ final class SettingRules {
                         .formatted(published.train(), setting.get(Factor.DATASET), image));
           }
         }
+      }
+    }
+  }
+
+  /** What can be told without the data: classes may still have fewer images than all of a split. */
+  private void stiffness(Setting setting, long train, long test, List<String> problems) {
+    Stiffness asked = sweep.measures().stiffness();
+    if (asked == null) {
+      return;
+    }
+    int classes = data(setting).classes();
+    long images = (long) asked.imagesOfClass(classes) * classes;
+    for (Split split : Split.values()) {
+      long there = split == Split.TRAIN ? train : test;
+      if (asked.takes(split) && images > there) {
+        problems.add(
+            "measures.stiffness.perClass: expected ≤ %d, of %d classes among %d %s images, found %d%s"
+                .formatted(
+                    there / classes,
+                    classes,
+                    there,
+                    split == Split.TRAIN ? "training" : "test",
+                    asked.imagesOfClass(classes),
+                    asked.perClass() == null ? ", which is taken where nothing is said" : ""));
       }
     }
   }

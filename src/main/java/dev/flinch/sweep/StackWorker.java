@@ -7,6 +7,7 @@ import dev.flinch.device.Device;
 import dev.flinch.device.OutOfDeviceMemoryException;
 import dev.flinch.experiment.Checkpoint;
 import dev.flinch.experiment.Configuration;
+import dev.flinch.experiment.StackState;
 import dev.flinch.experiment.StackWork;
 import dev.flinch.experiment.StudyData;
 import dev.flinch.experiment.StudyExamples;
@@ -14,7 +15,6 @@ import dev.flinch.network.Architecture;
 import dev.flinch.network.NetworkFile;
 import dev.flinch.store.NetworkRow;
 import dev.flinch.training.Augmentation;
-import dev.flinch.training.TrainerState;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -141,7 +141,7 @@ public final class StackWorker implements AutoCloseable {
         .toList();
   }
 
-  private static TrainerState begun(Path checkpoint) {
+  private static StackState begun(Path checkpoint) {
     if (!Files.exists(checkpoint)) {
       return null;
     }
@@ -154,7 +154,7 @@ public final class StackWorker implements AutoCloseable {
   }
 
   /** Writes a checkpoint where training has taken so long that it would be a pity to lose it. */
-  private Consumer<TrainerState> saving(Configuration configuration, Path checkpoint) {
+  private Consumer<StackState> saving(Configuration configuration, Path checkpoint) {
     long interval = configuration.training().checkpointSeconds() * 1_000_000_000L;
     long[] saved = {System.nanoTime()};
     return state -> {
@@ -165,7 +165,7 @@ public final class StackWorker implements AutoCloseable {
     };
   }
 
-  private void write(Architecture architecture, List<String> identities, TrainerState state) {
+  private void write(Architecture architecture, List<String> identities, StackState state) {
     Checkpoint finished = Checkpoint.finished(0, state, List.of());
     for (int r = 0; r < identities.size(); r++) {
       String identity = identities.get(r);

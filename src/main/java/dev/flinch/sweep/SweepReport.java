@@ -14,14 +14,19 @@ import dev.flinch.store.ResultStore;
 import dev.flinch.store.SweepHeader;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** What a reader of a sweep, or of a run, is given: the paper's figures, and a page to explore. */
 public final class SweepReport {
   private static final List<String> FORMATS = List.of(".svg", ".png");
+
+  /** All but series, which would make a page many times as long. */
+  private static final Set<Column> SHOWN = EnumSet.complementOf(EnumSet.of(Column.STIFFNESS));
 
   private SweepReport() {}
 
@@ -83,7 +88,8 @@ public final class SweepReport {
               .header()
               .orElseThrow(
                   () -> new RequestException(folder.store() + ": no sweep has begun there"));
-      List<NetworkRow> rows = store.rows();
+      List<NetworkRow> rows = new ArrayList<>();
+      store.forEachRow(SHOWN, null, rows::add);
       Counts counts = store.counts();
       Map<String, String> provenance = new LinkedHashMap<>();
       provenance.put("Flinch", distinct(rows, Column.VERSION));
@@ -112,6 +118,7 @@ public final class SweepReport {
             .map(
                 result ->
                     NetworkRows.of(run.configuration().only(replicas.get(result.id())), result))
+            .map(row -> row.toBuilder().set(Column.STIFFNESS, null).build())
             .toList();
     return new Material(
         new ReportPage.Origin(

@@ -14,7 +14,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -90,12 +92,43 @@ class DataSetsTest {
     assertArrayEquals(new int[] {99, 42}, set.train().labels());
     assertEquals(100, set.train().classes());
     assertEquals((byte) 7, set.train().pixels(1)[0]);
+    List<Integer> superClasses = new ArrayList<>(Collections.nCopies(100, DataSet.NO_IMAGES));
+    superClasses.set(99, 19);
+    superClasses.set(42, 0);
+    superClasses.set(0, 7);
+    assertEquals(superClasses, set.superClasses());
 
     Files.write(folder.resolve("train.bin"), SmallFiles.cifar(new int[] {20, 99}));
     assertRefused("cifar100", "train.bin: byte 0: expected a label below 20, found 20");
     Files.write(
         folder.resolve("train.bin"), SmallFiles.cifar(new int[] {1, 99}, new int[] {1, 100}));
     assertRefused("cifar100", "train.bin: byte 3075: expected a label below 100, found 100");
+  }
+
+  @Test
+  void aClassOfTwoSuperClassesIsRefusedWithinAFileAndBetweenTwo() throws IOException {
+    Path folder = Files.createDirectories(data.resolve("cifar100/cifar-100-binary"));
+    Path train = folder.resolve("train.bin");
+    Path test = folder.resolve("test.bin");
+    Files.write(train, SmallFiles.cifar(new int[] {3, 8}, new int[] {3, 8}, new int[] {4, 8}));
+    Files.write(test, SmallFiles.cifar(new int[] {3, 8}));
+    assertRefused(
+        "cifar100",
+        "train.bin: byte 6148: expected super-class 3 of class 8, as elsewhere, found 4",
+        "flinch data fetch");
+    Files.write(train, SmallFiles.cifar(new int[] {3, 8}, new int[] {3, 9}));
+    assertEquals(3, DataSets.load("cifar100", data).superClasses().get(9));
+    Files.write(test, SmallFiles.cifar(new int[] {3, 8}, new int[] {5, 9}));
+    assertRefused(
+        "cifar100",
+        "test.bin: byte 3074: expected super-class 3 of class 9, as elsewhere, found 5");
+  }
+
+  @Test
+  void dataOfOneLabelAnImageHasNoSuperClasses() throws IOException {
+    SmallFiles.mnist(data);
+    assertEquals(List.of(), DataSets.load("mnist", data).superClasses());
+    assertEquals(List.of(), DataSets.load("glyphs", data).superClasses());
   }
 
   @Test

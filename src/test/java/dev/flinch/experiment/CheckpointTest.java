@@ -48,7 +48,7 @@ class CheckpointTest {
                     new ReplicaSettings(
                         2, 1e30, examples.images().withRandomLabels(2).labels())))) {
       if (from != null) {
-        trainer.restore(from.state());
+        trainer.restore(from.state().trainer());
       }
       while (!trainer.done() && trainer.steps() < until) {
         trainer.step();
@@ -59,7 +59,7 @@ class CheckpointTest {
 
   private Checkpoint throughFile(TrainerState state) {
     Path file = folder.resolve("checkpoint.safetensors");
-    new Checkpoint(3, state, List.of()).write(file);
+    new Checkpoint(3, new StackState(state, List.of()), List.of()).write(file);
     return Checkpoint.read(file);
   }
 
@@ -84,11 +84,11 @@ class CheckpointTest {
   void aFinishedStackKeepsItsNetworksAlone() {
     TrainerState state = train(OptimizerRule.ADAM, null, 5);
     Path file = folder.resolve("finished.safetensors");
-    Checkpoint.finished(0, state, List.of()).write(file);
+    Checkpoint.finished(0, new StackState(state, List.of()), List.of()).write(file);
     Checkpoint read = Checkpoint.read(file);
     assertEquals(
         List.of("biases.0", "biases.1", "weights.0", "weights.1"),
-        List.copyOf(read.state().arrays().keySet()));
+        List.copyOf(read.state().trainer().arrays().keySet()));
     Network second =
         read.network(
             RandomNetworks.network(2, Activation.TANH, true, 784, 5, 10).architecture(), 2, 1);

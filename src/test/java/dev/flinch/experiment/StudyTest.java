@@ -695,7 +695,8 @@ class StudyTest {
     assertTrue(message.contains("checkpoint.safetensors: cannot be written"), message);
     assertTrue(message.contains("No space left"), message);
     assertTrue(message.contains("--resume"), message);
-    assertEquals(5, Checkpoint.read(folder.resolve("checkpoint.safetensors")).state().step());
+    assertEquals(
+        5, Checkpoint.read(folder.resolve("checkpoint.safetensors")).state().trainer().step());
     run(folder, true, Progress.NONE);
     assertSameAsUndisturbed(folder);
   }

@@ -1,6 +1,7 @@
 package dev.flinch.reference;
 
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import java.util.Arrays;
@@ -8,15 +9,17 @@ import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
- * A fully connected network in double precision, as its definition reads.
+ * A network in double precision, as its definition reads.
  *
- * @param activation φ of the hidden layers
- * @param weights {@code [layer][out][in]}
+ * @param architecture its shape
+ * @param weights {@code [layer][out][in]}; of a convolution {@code [channel][kernel row, kernel
+ *     column, channel below]}
  * @param biases {@code [layer][out]}, zeros where the network has none
  */
-public record Reference(Activation activation, double[][][] weights, double[][] biases) {
+public record Reference(Architecture architecture, double[][][] weights, double[][] biases) {
   /** Transitions along a closed trajectory, and the number of regions that its samples tell. */
   public record Transitions(long total, long[] perLayer, long[] perBin, long regions) {}
 
@@ -34,23 +37,144 @@ public record Reference(Activation activation, double[][][] weights, double[][] 
       }
       biases[l] = a.biases() ? doubles(network.biases()[l]) : new double[a.rows(l)];
     }
-    return new Reference(a.activation(), weights, biases);
+    return new Reference(a, weights, biases);
   }
 
   public static double[] doubles(float[] values) {
     return IntStream.range(0, values.length).mapToDouble(i -> values[i]).toArray();
   }
 
+  /** A fully connected network, with biases. */
+  public Reference(Activation activation, double[][][] weights, double[][] biases) {
+    this(
+        new Architecture(
+            Stream.concat(
+                    Stream.of(weights[0][0].length), Arrays.stream(weights).map(w -> w.length))
+                .toList(),
+            activation,
+            true),
+        weights,
+        biases);
+  }
+
+  /** φ of the hidden layers. */
+  public Activation activation() {
+    return architecture.activation();
+  }
+
+  /** One product of a layer: its output unit, the row of weights and the column, its input unit. */
+  @FunctionalInterface
+  private interface Term {
+    void of(int out, int row, int column, int in);
+  }
+
+  /** Every term of a layer's sums: all of them, or those that a kernel at each pixel meets. */
+  private void terms(int layer, Term term) {
+    if (!architecture.isConvolutional(layer)) {
+      for (int i = 0; i < weights[layer].length; i++) {
+        for (int j = 0; j < weights[layer][i].length; j++) {
+          term.of(i, i, j, j);
+        }
+      }
+      return;
+    }
+    ImageShape map = architecture.map(layer);
+    int side = architecture.convolutions().get(layer).kernel();
+    int channels = weights[layer].length;
+    for (int y = 0; y < map.height(); y++) {
+      for (int x = 0; x < map.width(); x++) {
+        for (int ky = 0; ky < side; ky++) {
+          for (int kx = 0; kx < side; kx++) {
+            int row = y + ky - side / 2;
+            int column = x + kx - side / 2;
+            if (row < 0 || row >= map.height() || column < 0 || column >= map.width()) {
+              continue;
+            }
+            for (int c = 0; c < map.channels(); c++) {
+              int in =
+                  layer == 0
+                      ? (c * map.height() + row) * map.width() + column
+                      : (row * map.width() + column) * map.channels() + c;
+              for (int o = 0; o < channels; o++) {
+                int out = (y * map.width() + x) * channels + o;
+                term.of(out, o, (ky * side + kx) * map.channels() + c, in);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /** The unit of layer {@code layer} that each unit above it shows: itself, or a pool's largest. */
+  private int[] shown(int layer, double[] z) {
+    if (layer < 0 || !architecture.isPooled(layer)) {
+      return IntStream.range(0, z.length).toArray();
+    }
+    ImageShape map = architecture.pool(layer).map();
+    int side = architecture.convolutions().get(layer).pool();
+    int height = map.height() / side;
+    int width = map.width() / side;
+    int[] shown = new int[height * width * map.channels()];
+    for (int unit = 0; unit < shown.length; unit++) {
+      int c = unit % map.channels();
+      int x = unit / map.channels() % width;
+      int y = unit / map.channels() / width;
+      int best = -1;
+      for (int i = 0; i < side * side; i++) {
+        int pixel =
+            ((y * side + i / side) * map.width() + x * side + i % side) * map.channels() + c;
+        if (best < 0 || activation().value(z[pixel]) > activation().value(z[best])) {
+          best = pixel;
+        }
+      }
+      shown[unit] = best;
+    }
+    return shown;
+  }
+
+  /** What layer {@code layer} reads: the input, or activations below, pooled. */
+  private double[] read(int layer, double[] x, double[][] z) {
+    if (layer == 0) {
+      return x;
+    }
+    double[] h = Arrays.stream(z[layer - 1]).map(activation()::value).toArray();
+    return architecture.isPooled(layer - 1)
+        ? Arrays.stream(shown(layer - 1, z[layer - 1])).mapToDouble(unit -> h[unit]).toArray()
+        : h;
+  }
+
+  /** Derivatives by what layer {@code layer} writes, to those by what the one below writes. */
+  private double[] back(int layer, double[] x, double[][] z, double[] delta) {
+    double[] read = new double[architecture.unitsIn(layer)];
+    terms(layer, (out, row, column, in) -> read[in] += delta[out] * weights[layer][row][column]);
+    if (layer == 0) {
+      return read;
+    }
+    double[] below = new double[z[layer - 1].length];
+    int[] shown = shown(layer - 1, z[layer - 1]);
+    for (int unit = 0; unit < shown.length; unit++) {
+      below[shown[unit]] += read[unit] * activation().derivative(z[layer - 1][shown[unit]]);
+    }
+    return below;
+  }
+
   /** z₁ … z_L for one input: {@code [layer][unit]}, the last of them the logits. */
   public double[][] preActivations(double[] x) {
     double[][] z = new double[weights.length][];
-    double[] h = x;
     for (int l = 0; l < weights.length; l++) {
-      z[l] = new double[weights[l].length];
-      for (int i = 0; i < z[l].length; i++) {
-        z[l][i] = dot(weights[l][i], h) + biases[l][i];
+      int layer = l;
+      double[] sums = new double[architecture.unitsOut(l)];
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] = biases[l][i % biases[l].length];
       }
-      h = Arrays.stream(z[l]).map(activation::value).toArray();
+      double[] h = read(l, x, z);
+      if (architecture.isConvolutional(l)) {
+        terms(l, (out, row, column, in) -> sums[out] += weights[layer][row][column] * h[in]);
+      } else {
+        Arrays.setAll(sums, i -> sums[i] + dot(weights[layer][i], h));
+      }
+      z[l] = sums;
     }
     return z;
   }
@@ -62,7 +186,7 @@ public record Reference(Activation activation, double[][][] weights, double[][] 
   /** The code of every hidden unit: {@code [hidden layer][unit]}. */
   public int[][] pattern(double[] x) {
     return Arrays.stream(preActivations(x), 0, weights.length - 1)
-        .map(z -> Arrays.stream(z).mapToInt(activation::code).toArray())
+        .map(z -> Arrays.stream(z).mapToInt(activation()::code).toArray())
         .toArray(int[][]::new);
   }
 
@@ -87,18 +211,15 @@ public record Reference(Activation activation, double[][][] weights, double[][] 
   /** A = ∂f/∂xᵀ: {@code [class][component]}. */
   public double[][] logitJacobian(double[] x) {
     double[][] z = preActivations(x);
-    double[][] jacobian = weights[0];
-    for (int l = 1; l < weights.length; l++) {
-      double[][] below = jacobian;
-      jacobian = new double[weights[l].length][x.length];
-      for (int i = 0; i < jacobian.length; i++) {
-        for (int k = 0; k < below.length; k++) {
-          double slope = weights[l][i][k] * activation.derivative(z[l - 1][k]);
-          for (int j = 0; j < x.length; j++) {
-            jacobian[i][j] += slope * below[k][j];
-          }
-        }
+    int classes = architecture.classes();
+    double[][] jacobian = new double[classes][];
+    for (int c = 0; c < classes; c++) {
+      double[] delta = new double[classes];
+      delta[c] = 1;
+      for (int l = weights.length - 1; l >= 0; l--) {
+        delta = back(l, x, z, delta);
       }
+      jacobian[c] = delta;
     }
     return jacobian;
   }
@@ -168,20 +289,16 @@ public record Reference(Activation activation, double[][][] weights, double[][] 
       double[] delta = sigma.clone();
       delta[labels[n]] = -others(sigma, labels[n]).sum();
       for (int l = weights.length - 1; l >= 0; l--) {
-        double[] h =
-            l == 0 ? batch.get(n) : Arrays.stream(z[l - 1]).map(activation::value).toArray();
-        double[] below = new double[h.length];
-        for (int i = 0; i < delta.length; i++) {
-          byBiases[l][i] += delta[i] / labels.length;
-          for (int j = 0; j < h.length; j++) {
-            byWeights[l][i][j] += delta[i] * h[j] / labels.length;
-            below[j] += delta[i] * weights[l][i][j];
-          }
+        double[] errors = delta;
+        double[] h = read(l, batch.get(n), z);
+        double[][] gradient = byWeights[l];
+        terms(
+            l,
+            (out, row, column, in) -> gradient[row][column] += errors[out] * h[in] / labels.length);
+        for (int i = 0; i < errors.length; i++) {
+          byBiases[l][i % byBiases[l].length] += errors[i] / labels.length;
         }
-        for (int j = 0; l > 0 && j < h.length; j++) {
-          below[j] *= activation.derivative(z[l - 1][j]);
-        }
-        delta = below;
+        delta = back(l, batch.get(n), z, errors);
       }
     }
     return new Gradient(loss, byWeights, byBiases);

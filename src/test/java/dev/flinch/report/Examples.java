@@ -4,8 +4,10 @@ import dev.flinch.base.RandomStreams;
 import dev.flinch.base.RandomStreams.Purpose;
 import java.awt.image.BufferedImage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.commons.rng.UniformRandomProvider;
 
 /** Numbers shaped like those of a study, for figures to be drawn from. */
@@ -207,6 +209,61 @@ final class Examples {
                   0.5 - 0.8 * distance + 0.02 * Math.sin(7 * i),
                   1 + (long) (400 * Math.exp(-Math.pow((i - 9) / 4.0, 2))));
             })
+        .toList();
+  }
+
+  /** Three choices of pairs of a network that overfits from epoch 30 on. */
+  static List<StiffnessCourseFigure.StiffnessCourse> courses() {
+    double[] epoch = IntStream.rangeClosed(0, 20).mapToDouble(i -> 5 * i).toArray();
+    double[] trainLoss = Arrays.stream(epoch).map(e -> 2.3 * Math.exp(-0.06 * e)).toArray();
+    double[] testLoss =
+        Arrays.stream(epoch).map(e -> e < 30 ? 2.3 - e / 15 : 0.3 + (e - 30) / 100).toArray();
+    return Stream.of("train-train", "train-test", "test-test")
+        .map(
+            label -> {
+              double level = label.equals("train-train") ? 0.8 : 0.5;
+              double[] within = Arrays.stream(epoch).map(e -> level * Math.exp(-e / 30)).toArray();
+              return new StiffnessCourseFigure.StiffnessCourse(
+                  label,
+                  epoch,
+                  trainLoss,
+                  testLoss,
+                  within,
+                  Arrays.stream(within).map(w -> 0.4 * w - 0.05).toArray(),
+                  Arrays.stream(within).map(w -> 0.7 * w).toArray());
+            })
+        .toList();
+  }
+
+  /** Without a line where that is null. */
+  static StiffnessDistanceFigure.Moment distanceMoment(
+      String label, List<StiffnessFigure.Bin> bins, StiffnessFigure.Line line) {
+    return new StiffnessDistanceFigure.Moment(
+        label, bins, line == null ? new StiffnessFigure.Line(null, null, null, null, null) : line);
+  }
+
+  static List<StiffnessDistanceFigure.Moment> distanceMoments() {
+    return List.of(
+        distanceMoment("epoch 0", List.of(new StiffnessFigure.Bin(0.4, 0.6, 3)), null),
+        distanceMoment(
+            "epoch 1", distances(), new StiffnessFigure.Line(-0.05, 0.5, 10.0, 0.9, null)),
+        distanceMoment("epoch 10", distances(), new StiffnessFigure.Line(-0.5, 0.4, 0.8, 0.7, 0.9)),
+        distanceMoment(
+            "epoch 100", distances(), new StiffnessFigure.Line(-0.5, 0.2, 0.4, null, null)));
+  }
+
+  /** Of two moments, one of each without a value. */
+  static List<CriticalLengthFigure.Point> criticalLengths(int rates) {
+    return Stream.of("epoch 1", "epoch 100")
+        .flatMap(
+            moment ->
+                IntStream.range(0, rates)
+                    .mapToObj(
+                        i -> {
+                          double xi = i == 3 ? Double.NaN : 0.9 / (1 + 0.1 * i * moment.length());
+                          return new CriticalLengthFigure.Point(
+                              moment, 1e-5 * Math.pow(10, i / 2.0), xi, 0.9 * xi, 1.2 * xi);
+                        }))
         .toList();
   }
 }

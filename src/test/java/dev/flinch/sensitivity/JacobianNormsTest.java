@@ -9,6 +9,7 @@ import dev.flinch.device.Activation;
 import dev.flinch.device.Matrix;
 import dev.flinch.device.Scope;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -42,21 +43,12 @@ class JacobianNormsTest {
     }
   }
 
-  /** Widths around vector lengths, first layers narrower and wider than the input, depth 1. */
-  private static final List<Integer[]> SHAPES =
-      List.of(
-          new Integer[] {5, 3},
-          new Integer[] {40, 2, 2},
-          new Integer[] {33, 31, 17, 10},
-          new Integer[] {3, 127, 1, 5},
-          new Integer[] {64, 16, 15, 33, 4});
-
   @ParameterizedTest
   @EnumSource(Activation.class)
   void agreeWithDoublePrecisionAtEveryPoint(Activation activation) {
     int n = 101;
     for (boolean biases : new boolean[] {false, true}) {
-      for (Integer[] units : SHAPES) {
+      for (Integer[] units : RandomNetworks.SHAPES) {
         RandomNetworks.forSeeds(
             3,
             seed -> {
@@ -76,6 +68,29 @@ class JacobianNormsTest {
               }
               assertEquals(sum / n, probabilities.mean(), 1e-5 * sum / n);
             });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void convolutionalNetworksAgreeAtEveryPoint(Activation activation) {
+    int n = 23;
+    for (boolean biases : new boolean[] {false, true}) {
+      for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
+        Network network = RandomNetworks.network(6, architecture);
+        Reference reference = Reference.of(network);
+        int d = architecture.inputs();
+        float[] inputs = RandomNetworks.inputs(6, n, d);
+        List<Network> two = List.of(RandomNetworks.network(7, architecture), network);
+        JacobianNorms probabilities = norms(two, inputs, n, Jacobian.PROBABILITIES)[1];
+        JacobianNorms logits = norms(two, inputs, n, Jacobian.LOGITS)[1];
+        for (int i = 0; i < n; i++) {
+          double[] x = RandomNetworks.row(inputs, i, d);
+          assertClose(
+              Reference.frobenius(reference.probabilityJacobian(x)), probabilities.points()[i], i);
+          assertClose(Reference.frobenius(reference.logitJacobian(x)), logits.points()[i], i);
+        }
       }
     }
   }
@@ -102,13 +117,7 @@ class JacobianNormsTest {
 
   @Test
   void saturatedProbabilitiesKeepTheirRelativeAccuracy() {
-    // Logits some 100 apart: probabilities down to 1e-43, whose squares no float32 holds.
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 20, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 20, 30, 6);
     float[] inputs = RandomNetworks.inputs(5, 50, 20);
     JacobianNorms norms = norms(List.of(network), inputs, 50, Jacobian.PROBABILITIES)[0];
     Reference reference = Reference.of(network);
@@ -182,12 +191,7 @@ class JacobianNormsTest {
 
   @Test
   void normsByRegionKeepTheirRelativeAccuracyWhereProbabilitiesSaturate() {
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 10, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 10, 30, 6);
     Ellipse ellipse = Ellipse.random(10, 5);
     int k = 2000;
     TrajectoryNorms norms;

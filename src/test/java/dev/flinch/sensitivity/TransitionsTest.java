@@ -8,6 +8,8 @@ import dev.flinch.base.Progress;
 import dev.flinch.device.Activation;
 import dev.flinch.device.ImageShape;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -99,6 +101,53 @@ class TransitionsTest {
             });
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void convolutionalNetworksAgreeOnAllKindsOfTrajectory(Activation activation) {
+    for (boolean biases : new boolean[] {false, true}) {
+      for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
+        if (!biases && architecture.convolutions().get(1).kernel() == 1) {
+          // Without a bias, a unit that sees nothing but units at rest is on its knot exactly, and
+          // rounding puts it on either side: here it sees only three.
+          continue;
+        }
+        int d = architecture.inputs();
+        Network network = RandomNetworks.network(8, architecture);
+        float[] x = RandomNetworks.inputs(8, 3, d);
+        for (Trajectory trajectory :
+            List.of(
+                Ellipse.through(image(x, 0, d), image(x, 1, d), image(x, 2, d)),
+                new TranslationLoop(architecture.image(), image(x, 0, d)))) {
+          for (int k : new int[] {1, 3, 1201}) {
+            int bins = Math.min(k, 5);
+            assertWithinTwoPerMille(
+                reference(network, trajectory, k, bins),
+                along(network, trajectory, k, bins),
+                architecture.title() + ", " + trajectory.kind() + ", k = " + k);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aConvolutionalNetworkAtHighDensityInventsNoTransitions() {
+    Network network =
+        RandomNetworks.network(
+            4,
+            Architecture.convolutional(
+                new ImageShape(1, 6, 6),
+                List.of(
+                    new Convolution(4, 3, 2), new Convolution(6, 3, 2), new Convolution(5, 3, 1)),
+                List.of(8, 3),
+                Activation.RELU,
+                true));
+    Ellipse ellipse = Ellipse.random(36, 4);
+    int k = 1 << 14;
+    assertWithinTwoPerMille(
+        reference(network, ellipse, k, 60), along(network, ellipse, k, 60), "2^14 points");
   }
 
   private static float[] image(float[] inputs, int i, int d) {

@@ -11,6 +11,8 @@ import dev.flinch.device.Activation;
 import dev.flinch.device.ImageShape;
 import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -98,25 +100,48 @@ class TrainerTest {
     for (Activation activation : Activation.values()) {
       for (boolean biases : new boolean[] {false, true}) {
         Network start = network(5, activation, biases);
-        double rate = rule == OptimizerRule.SGD ? 0.1 : 0.01;
-        // Three epochs, so that the rate decays once; 83 examples in batches of 40, 40 and 3.
-        Trained trained = train(DEVICE, settings(rule, 40, NEVER_ACCURATE), List.of(start), rate);
-        Reference reference = Reference.of(start);
-        List<Double> losses = referenceEpochs(reference, biases, rule, rate);
-        Network end = trained.networks().get(0);
-        for (int l = 0; l < end.weights().length; l++) {
-          double[] expected =
-              Arrays.stream(reference.weights()[l]).flatMapToDouble(Arrays::stream).toArray();
-          assertClose(expected, end.weights()[l], rule + " " + activation + " weights " + l);
-          if (biases) {
-            assertClose(
-                reference.biases()[l], end.biases()[l], rule + " " + activation + " biases " + l);
-          }
-        }
-        for (int epoch = 0; epoch < 3; epoch++) {
-          assertEquals(losses.get(epoch), trained.history().get(epoch).loss(), 1e-4, "loss");
-        }
+        assertFollowsTheReference(rule, start, rule == OptimizerRule.SGD ? 0.1 : 0.01);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(OptimizerRule.class)
+  void epochsOfConvolutionalNetworksFollowTheReference(OptimizerRule rule) {
+    for (Activation activation : List.of(Activation.RELU, Activation.TANH)) {
+      for (boolean biases : new boolean[] {false, true}) {
+        Network start =
+            RandomNetworks.network(
+                5,
+                Architecture.convolutional(
+                    IMAGES.shape(),
+                    List.of(new Convolution(5, 3, 1), new Convolution(16, 3, 2)),
+                    List.of(7, 4),
+                    activation,
+                    biases));
+        assertFollowsTheReference(rule, start, rule == OptimizerRule.SGD ? 0.1 : 0.003);
+      }
+    }
+  }
+
+  /** Three epochs, so that the rate decays once; 83 examples in batches of 40, 40 and 3. */
+  private static void assertFollowsTheReference(OptimizerRule rule, Network start, double rate) {
+    String what = rule + " " + start.architecture().title();
+    boolean biases = start.architecture().biases();
+    Trained trained = train(DEVICE, settings(rule, 40, NEVER_ACCURATE), List.of(start), rate);
+    Reference reference = Reference.of(start);
+    List<Double> losses = referenceEpochs(reference, biases, rule, rate);
+    Network end = trained.networks().get(0);
+    for (int l = 0; l < end.weights().length; l++) {
+      double[] expected =
+          Arrays.stream(reference.weights()[l]).flatMapToDouble(Arrays::stream).toArray();
+      assertClose(expected, end.weights()[l], what + " weights " + l);
+      if (biases) {
+        assertClose(reference.biases()[l], end.biases()[l], what + " biases " + l);
+      }
+    }
+    for (int epoch = 0; epoch < 3; epoch++) {
+      assertEquals(losses.get(epoch), trained.history().get(epoch).loss(), 1e-4, "loss");
     }
   }
 

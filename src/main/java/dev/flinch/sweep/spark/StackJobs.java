@@ -35,7 +35,7 @@ final class StackJobs implements AutoCloseable {
   private static final int FEWEST_AT_ONCE = 64;
   private static final int AT_ONCE_A_SLOT = 4;
 
-  /** How often it is looked whether others have done, or left, what they had. */
+  /** How often the store is asked what others have done, or left. */
   private static final long LOOK = Duration.ofSeconds(1).toNanos();
 
   /** Stacks that others keep are asked for less and less often, up to this. */
@@ -103,20 +103,20 @@ final class StackJobs implements AutoCloseable {
    */
   boolean advance() {
     takeEnded();
-    boolean idle = running.isEmpty() && waiting.isEmpty();
-    boolean due = System.nanoTime() - looked >= LOOK;
-    if (due) {
+    long now = System.nanoTime();
+    boolean nothingLeft =
+        running.isEmpty() && waiting.isEmpty() && resting.isEmpty() && failed.isEmpty();
+    if (nothingLeft || now - looked >= LOOK) {
+      looked = now;
       giveBackLeases();
-    }
-    writeFailed();
-    if (waiting.isEmpty() && (due || idle && resting.isEmpty() && failed.isEmpty())) {
-      looked = System.nanoTime();
-      List<UnfinishedStack> left = store.unfinished();
-      if (left.isEmpty()) {
-        return true;
+      writeFailed();
+      if (waiting.isEmpty()) {
+        List<UnfinishedStack> left = store.unfinished();
+        if (left.isEmpty()) {
+          return true;
+        }
+        left.stream().filter(stack -> isFree(stack.id(), now)).forEach(waiting::add);
       }
-      long now = System.nanoTime();
-      left.stream().filter(stack -> isFree(stack.id(), now)).forEach(waiting::add);
     }
     while (running.size() < mostAtOnce && !waiting.isEmpty()) {
       submit(waiting.poll());
