@@ -116,6 +116,11 @@ public record Configuration(
           .orElseThrow();
     }
 
+    /** Such as {@code 3×100}, {@code 500–300–100} or {@code conv 16/2–32/2}. */
+    public String title() {
+      return Architecture.title(convolutions, hidden);
+    }
+
     /** Whether all hidden layers are fully connected and have the same width. */
     public boolean isUniform() {
       return convolutions.isEmpty() && hidden.stream().distinct().count() == 1;

@@ -276,18 +276,21 @@ public record Architecture(
   /** The {@link #title} of a network between whatever inputs and classes. */
   public static String title(
       List<Convolution> convolutions, List<Integer> hidden, Activation activation, boolean biases) {
-    String shape =
-        !convolutions.isEmpty()
-            ? "conv "
-                + Stream.concat(
-                        convolutions.stream().map(Convolution::title),
-                        hidden.stream().map(String::valueOf))
-                    .collect(Collectors.joining("–"))
-            : hidden.stream().distinct().count() == 1
-                ? hidden.size() + 1 + "×" + hidden.get(0)
-                : hidden.isEmpty()
-                    ? "linear"
-                    : hidden.stream().map(String::valueOf).collect(Collectors.joining("–"));
-    return shape + " " + activation.label() + (biases ? " with biases" : "");
+    return title(convolutions, hidden) + " " + activation.label() + (biases ? " with biases" : "");
+  }
+
+  /** What a {@link #title} begins with: the shape, such as {@code 3×100}. */
+  public static String title(List<Convolution> convolutions, List<Integer> hidden) {
+    return !convolutions.isEmpty()
+        ? "conv "
+            + Stream.concat(
+                    convolutions.stream().map(Convolution::title),
+                    hidden.stream().map(String::valueOf))
+                .collect(Collectors.joining("–"))
+        : hidden.stream().distinct().count() == 1
+            ? hidden.size() + 1 + "×" + hidden.get(0)
+            : hidden.isEmpty()
+                ? "linear"
+                : hidden.stream().map(String::valueOf).collect(Collectors.joining("–"));
   }
 }

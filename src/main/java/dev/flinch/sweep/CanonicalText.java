@@ -4,8 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import dev.flinch.experiment.Configuration;
-import dev.flinch.training.Optimizer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -52,16 +50,21 @@ final class CanonicalText {
   }
 
   /**
-   * @param example a network with the same factors as all that this is asked for
+   * @param example a setting of the same kind as all that this is asked for
    * @param without factors that are left out
    * @param known the JSON of some values
    */
   CanonicalText(
-      Configuration example, Collection<Factor> without, Map<Factor, Map<Object, byte[]>> known) {
+      Setting example,
+      SweepConfiguration sweep,
+      Collection<Factor> without,
+      Map<Factor, Map<Object, byte[]>> known) {
     this.known = known;
-    ObjectNode tree = NetworkIdentity.tree(example);
+    ObjectNode tree = NetworkIdentity.tree(example.configuration(sweep, 0));
     for (Factor factor : Factor.values()) {
-      mark(tree, factor, without.contains(factor));
+      if (example.has(factor)) {
+        mark(tree, factor, without.contains(factor));
+      }
     }
     String text = NetworkIdentity.text(tree);
     int from = 0;
@@ -90,7 +93,7 @@ final class CanonicalText {
       SweepConfiguration sweep,
       Collection<Factor> without,
       Map<Factor, Map<Object, byte[]>> known) {
-    Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
+    Map<Setting.Kind, CanonicalText> texts = new ConcurrentHashMap<>();
     long[] hashes = new long[2 * networks];
     IntStream.range(0, (networks + HASHED_AT_ONCE - 1) / HASHED_AT_ONCE)
         .parallel()
@@ -102,8 +105,7 @@ final class CanonicalText {
                 Setting setting = settings.apply(i);
                 texts
                     .computeIfAbsent(
-                        setting.optimizer(),
-                        rule -> new CanonicalText(setting.configuration(sweep, 0), without, known))
+                        setting.kind(), kind -> new CanonicalText(setting, sweep, without, known))
                     .hash(setting, seeds.applyAsLong(i), sha256, hashes, 2 * i);
               }
             });

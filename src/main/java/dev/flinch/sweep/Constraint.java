@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A condition that the networks of a sweep satisfy, of factors but the seed and of {@code
+ * A condition that the networks of a sweep satisfy, of factors but seed and shape, and of {@code
  * parameters}, the number of weights. Images and sides of images are those of the data set where a
  * factor leaves them whole, and limits that there are none of are infinite. A condition on a factor
  * that a network doesn't have, as L-BFGS has no batches, holds.
@@ -23,7 +23,7 @@ final class Constraint {
 
   static {
     Arrays.stream(Factor.values())
-        .filter(factor -> factor != Factor.SEED)
+        .filter(factor -> factor != Factor.SEED && factor != Factor.SHAPE)
         .forEach(factor -> KEYS.put(factor, factor.key()));
   }
 

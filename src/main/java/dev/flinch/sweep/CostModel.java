@@ -11,6 +11,7 @@ import dev.flinch.experiment.Configuration.Trajectory;
 import dev.flinch.experiment.StackWork;
 import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.network.Architecture;
+import dev.flinch.sensitivity.ExactTrajectory;
 import dev.flinch.sensitivity.Jacobian;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.sensitivity.Stiffness;
@@ -18,6 +19,7 @@ import dev.flinch.sensitivity.Transitions;
 import dev.flinch.sweep.Rate.Phase;
 import dev.flinch.training.LbfgsTrainer;
 import dev.flinch.training.Optimizer;
+import java.util.stream.IntStream;
 
 /**
  * What networks of one architecture, data and training take, as an ESTIMATE: the multiplications
@@ -45,6 +47,9 @@ final class CostModel {
    * Operations of a training step that a device is asked for, a layer: three products, and ReLU.
    */
   private static final int LAUNCHES_OF_LAYER = 6;
+
+  /** Those that a convolution has besides: patches and pooling, forward and back. */
+  private static final int LAUNCHES_OF_CONVOLUTION = 4;
 
   /** Losses with gradients that an iteration of L-BFGS takes: assumed, not measured. */
   private static final double EVALUATIONS_OF_ITERATION = 1.25;
@@ -80,19 +85,23 @@ final class CostModel {
                     : (double) stop.epochs() * stepsOfEpoch,
                 stop.steps() == null ? Double.POSITIVE_INFINITY : stop.steps()));
     double images = steps * train / stepsOfEpoch * (fullBatch ? EVALUATIONS_OF_ITERATION : 1);
-    double weights = architecture.parameters();
-    double first = (double) architecture.rows(0) * architecture.columns(0);
+    double forward = forward(architecture);
     // Forward, and errors back by weights and by inputs; the images' own errors nobody needs.
-    double ofSteps = images * 2 * (3 * weights - first);
-    double ofAccuracy = stop.trainAccuracy() == null ? 0 : images * 2 * weights;
+    double ofSteps = images * (3 * forward - architecture.flop(0));
+    double ofAccuracy = stop.trainAccuracy() == null ? 0 : images * forward;
     int test = network.data().test() != null ? network.data().test() : data.test();
-    double ofEnd = (train + test + network.data().validation()) * 2.0 * weights;
+    double ofEnd = (train + test + network.data().validation()) * forward;
     training = ofSteps + ofAccuracy + ofEnd;
     norms =
         norms(network.measures().jacobian(), Jacobian.PROBABILITIES, train, test)
             + norms(network.measures().logitJacobian(), Jacobian.LOGITS, train, test);
     stiffness = stiffness(network.measures().stiffness(), data, stepsOfEpoch, train + test);
     network.measures().trajectories().forEach(this::add);
+  }
+
+  /** Of one image. */
+  private static double forward(Architecture architecture) {
+    return IntStream.range(0, architecture.depth()).mapToDouble(architecture::flop).sum();
   }
 
   /**
@@ -108,7 +117,7 @@ final class CostModel {
     double every = asked.every() == null ? stepsOfEpoch : asked.every();
     double times = 1 + Math.ceil(steps / every);
     int examples = asked.imagesOfClass(data.classes()) * data.classes();
-    double each = evaluated * 2.0 * architecture.parameters();
+    double each = evaluated * forward(architecture);
     for (Pairs pairs : asked.pairs()) {
       boolean within = pairs.rows() == pairs.columns();
       each += Stiffness.flop(architecture, examples, examples, within);
@@ -135,7 +144,7 @@ final class CostModel {
             * activation.knots();
     double above =
         architecture.parameters() - (double) architecture.rows(0) * architecture.columns(0);
-    if (trajectory.method() != Method.SAMPLED && activation.isPiecewiseLinear()) {
+    if (trajectory.method() != Method.SAMPLED && ExactTrajectory.isPossible(architecture)) {
       exact += crossings * above * (trajectory.jacobian() ? FLOP_WITH_JACOBIAN : FLOP_OF_CROSSING);
       return;
     }
@@ -165,7 +174,10 @@ final class CostModel {
 
   /** What a stack takes however few networks it has: the device is asked for every step. */
   private double fixedSeconds() {
-    return steps * LAUNCHES_OF_LAYER * architecture.depth() * rate.launchSeconds();
+    int launches =
+        LAUNCHES_OF_LAYER * architecture.depth()
+            + LAUNCHES_OF_CONVOLUTION * architecture.convolutions().size();
+    return steps * launches * rate.launchSeconds();
   }
 
   private double secondsOfNetwork(int networks) {

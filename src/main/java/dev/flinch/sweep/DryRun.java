@@ -4,7 +4,6 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Json;
 import dev.flinch.experiment.Replica;
-import dev.flinch.network.Architecture;
 import dev.flinch.report.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -146,6 +145,9 @@ public record DryRun(
         continue;
       }
       Object value = settings.value(s, factor);
+      if (factor == Factor.SHAPE) {
+        value = factor.text(value);
+      }
       least = first || ORDER.compare(value, least) < 0 ? value : least;
       most = first || ORDER.compare(value, most) > 0 ? value : most;
       first = false;
@@ -251,11 +253,7 @@ public record DryRun(
     Replica replica = of.replicas().get(0);
     return List.of(
         network.identity,
-        Architecture.title(
-            replica.shape().convolutions(),
-            replica.shape().hidden(),
-            replica.activation(),
-            replica.biases()),
+        "%s %s".formatted(replica.shape().title(), replica.activation().label()),
         "%s, %s labels".formatted(of.training().optimizer().label(), replica.labels()),
         String.valueOf(replica.seed()));
   }

@@ -3,6 +3,7 @@ package dev.flinch.sweep;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configurations;
 import dev.flinch.experiment.Schema;
 import dev.flinch.experiment.Schema.Key;
@@ -35,7 +36,9 @@ public enum Factor {
   DECAY_EPOCHS("decayEpochs", "training.decayEpochs", Long.class),
   EPOCHS("epochs", "training.stop.epochs", Long.class),
   STEPS("steps", "training.stop.steps", Long.class),
-  TRAIN_ACCURACY("trainAccuracy", "training.stop.trainAccuracy", Double.class);
+  TRAIN_ACCURACY("trainAccuracy", "training.stop.trainAccuracy", Double.class),
+  /** In place of depth and width. */
+  SHAPE("shape", "networks.shapes[]", Shape.class);
 
   /** Factors that networks of one stack may differ in. */
   static final List<Factor> OF_REPLICAS =
@@ -106,6 +109,11 @@ public enum Factor {
     };
   }
 
+  /** Whether it says hidden layers: networks have a shape, or a depth and a width. */
+  boolean isOfLayers() {
+    return this == SHAPE || this == DEPTH || this == WIDTH;
+  }
+
   /** The section of a study that it is in, such as {@code training.stop}. */
   String section() {
     return path.substring(0, path.lastIndexOf('.'));
@@ -120,7 +128,7 @@ public enum Factor {
     return !(optimizer == Optimizer.LBFGS && OF_STEPS.contains(this));
   }
 
-  /** A value that has been checked: Long, Double, Boolean, String, a constant, or null. */
+  /** A value that has been checked: Long, Double, Boolean, String, a constant, Shape, or null. */
   Object value(JsonNode checked) {
     return checked.isNull() ? null : Configurations.value(checked, type);
   }
@@ -132,7 +140,7 @@ public enum Factor {
 
   /** A value in words, as users write it. */
   String text(Object value) {
-    return json(value).asText();
+    return value instanceof Shape shape ? shape.title() : json(value).asText();
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.flinch.sweep;
 
 import dev.flinch.network.Architecture;
+import java.util.stream.IntStream;
 
 /**
  * How fast a device works, for estimates of time. Whoever asks for a plan measures it, or takes
@@ -32,9 +33,9 @@ public interface Rate {
    * An ESTIMATE from the rate of large matrix products on a device alone: the fractions of it that
    * the jobs of {@code flinch bench} reach on two cores, as README.md has them. Training reaches
    * 0.53, 0.66 and 0.74 of it with 100, 200 and 1000 units a layer, which 0.76 w / (w + 33) fits;
-   * Jacobian norms and sampled trajectories 0.75, of 200 units and more; exact walks a tenth. For
-   * cards nothing has been measured; what cuda-tests/RESULTS.md guesses for training there, 0.4 to
-   * 0.6, is near.
+   * Jacobian norms and sampled trajectories 0.75, of 200 units and more; exact walks a tenth. Of
+   * convolutions nothing has been measured: their channels are taken for units. For cards nothing
+   * has been measured; what cuda-tests/RESULTS.md guesses for training there, 0.4 to 0.6, is near.
    *
    * @param productsPerSecond FLOP a second of the largest products
    */
@@ -48,7 +49,10 @@ public interface Rate {
       @Override
       public double flopPerSecond(Phase phase, Architecture architecture, int networks) {
         double width =
-            Math.max(1.0, (double) architecture.hiddenUnits() / (architecture.depth() - 1));
+            IntStream.range(0, architecture.depth() - 1)
+                .mapToDouble(architecture::rows)
+                .average()
+                .orElse(1);
         double ofWidth = 0.76 * width / (width + 33);
         return productsPerSecond
             * switch (phase) {

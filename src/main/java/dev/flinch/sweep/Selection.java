@@ -1,7 +1,6 @@
 package dev.flinch.sweep;
 
 import dev.flinch.base.RequestException;
-import dev.flinch.training.Optimizer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -29,7 +28,7 @@ final class Selection {
   private final SettingRules rules;
   private final Candidates candidates;
   private final Map<Factor, Map<Object, byte[]>> known;
-  private final Map<Optimizer, CanonicalText> texts = new ConcurrentHashMap<>();
+  private final Map<Setting.Kind, CanonicalText> texts = new ConcurrentHashMap<>();
   private final Settings settings;
   private final IdentityTable identities = new IdentityTable();
   private final List<IntList> left = new ArrayList<>();
@@ -61,8 +60,7 @@ final class Selection {
   /** The canonical text of settings that have the same factors as one of them. */
   private CanonicalText text(Setting example) {
     return texts.computeIfAbsent(
-        example.optimizer(),
-        rule -> new CanonicalText(example.configuration(sweep, 0), Set.of(Factor.SEED), known));
+        example.kind(), kind -> new CanonicalText(example, sweep, Set.of(Factor.SEED), known));
   }
 
   private Map<Factor, Map<Object, byte[]>> known() {

@@ -24,6 +24,9 @@ final class Setting {
   /** This setting with other values for some factors. */
   Setting with(Map<Factor, Object> others) {
     Object[] changed = values.clone();
+    if (others.containsKey(Factor.DEPTH) || others.containsKey(Factor.WIDTH)) {
+      changed[Factor.SHAPE.ordinal()] = null;
+    }
     others.forEach((factor, value) -> changed[factor.ordinal()] = value);
     return new Setting(changed);
   }
@@ -35,7 +38,29 @@ final class Setting {
 
   /** Whether networks of this setting have a factor. */
   boolean has(Factor factor) {
-    return factor.appliesWith(optimizer());
+    return factor.isOfLayers()
+        ? (factor == Factor.SHAPE) == (get(Factor.SHAPE) != null)
+        : factor.appliesWith(optimizer());
+  }
+
+  /** What tells settings apart that don't have the same factors. */
+  record Kind(Optimizer optimizer, boolean shaped) {}
+
+  /** Settings of one kind have the same factors. */
+  Kind kind() {
+    return new Kind(optimizer(), has(Factor.SHAPE));
+  }
+
+  /** Whether it says its hidden layers; a pair's side may leave out a width or depth. */
+  boolean saysLayers() {
+    return has(Factor.SHAPE) || (get(Factor.DEPTH) != null && get(Factor.WIDTH) != null);
+  }
+
+  /** Its hidden layers, if it {@link #saysLayers}. */
+  Shape shape() {
+    return has(Factor.SHAPE)
+        ? (Shape) get(Factor.SHAPE)
+        : new Shape(Collections.nCopies(integer(Factor.DEPTH) - 1, integer(Factor.WIDTH)));
   }
 
   Optimizer optimizer() {
@@ -59,8 +84,7 @@ final class Setting {
             sweep.test(),
             integer(Factor.CROP)),
         new Configuration.Networks(
-            List.of(
-                new Shape(Collections.nCopies(integer(Factor.DEPTH) - 1, integer(Factor.WIDTH)))),
+            List.of(shape()),
             List.of((Activation) get(Factor.ACTIVATION)),
             (Boolean) get(Factor.BIASES),
             List.of((Double) get(Factor.INIT_SCALE)),

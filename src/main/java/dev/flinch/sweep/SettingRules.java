@@ -2,17 +2,23 @@ package dev.flinch.sweep;
 
 import dev.flinch.data.DataSets;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.JacobianNorm;
 import dev.flinch.experiment.Configuration.Method;
+import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.experiment.Configuration.Stiffness;
 import dev.flinch.experiment.Configuration.Trajectory;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Architecture.Misfit;
+import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.Optimizer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a setting's values ask of each other and of the data set, and its constraints. Threads may
@@ -50,6 +56,9 @@ final class SettingRules {
   /** The number of weights, and of biases if there are any. */
   double parameters(Setting setting) {
     DataSetSize data = data(setting);
+    if (setting.has(Factor.SHAPE)) {
+      return parameters(setting.shape(), data, (Boolean) setting.get(Factor.BIASES));
+    }
     double width = (Long) setting.get(Factor.WIDTH);
     double bias = (Boolean) setting.get(Factor.BIASES) ? 1 : 0;
     return width * (data.shape().size() + bias)
@@ -57,13 +66,34 @@ final class SettingRules {
         + data.classes() * (width + bias);
   }
 
+  private static double parameters(Shape shape, DataSetSize data, boolean biases) {
+    int bias = biases ? 1 : 0;
+    int height = data.shape().height();
+    int width = data.shape().width();
+    double channels = data.shape().channels();
+    double parameters = 0;
+    for (Convolution convolution : shape.convolutions()) {
+      double patch = channels * convolution.kernel() * convolution.kernel();
+      channels = convolution.channels();
+      parameters += channels * (patch + bias);
+      height /= convolution.pool();
+      width /= convolution.pool();
+    }
+    double units = channels * height * width;
+    for (int next : shape.hidden()) {
+      parameters += next * (units + bias);
+      units = next;
+    }
+    return parameters + data.classes() * (units + bias);
+  }
+
   /** The first constraint that a setting breaks, or null. */
   Constraint broken(Setting setting) {
-    if (published(setting) == null) {
+    if (published(setting) == null || !setting.saysLayers()) {
       return null;
     }
     for (Constraint constraint : constraints) {
-      if (constraint.factors().stream().allMatch(setting::has)
+      if (constraint.factors().stream().allMatch(f -> f.isOfLayers() || setting.has(f))
           && !constraint.holds(name -> variable(setting, name))) {
         return constraint;
       }
@@ -76,6 +106,9 @@ final class SettingRules {
       return parameters(setting);
     }
     Factor factor = Factor.named(name).orElseThrow();
+    if (factor.isOfLayers() && !setting.has(factor)) {
+      return (long) (factor == Factor.DEPTH ? setting.shape().depth() : setting.shape().width());
+    }
     Object value = setting.get(factor);
     if (value != null) {
       return value instanceof Enum || value instanceof String ? factor.text(value) : value;
@@ -95,6 +128,10 @@ final class SettingRules {
       return List.of(
           "factors.dataset: expected one of %s, found \"%s\""
               .formatted(String.join(", ", DataSets.names()), setting.get(Factor.DATASET)));
+    }
+    if (!setting.saysLayers()) {
+      return List.of(
+          "pairs: expected depth and width on a side that has one of them, where factors.shape gives neither");
     }
     List<String> problems = new ArrayList<>();
     String dataset = (String) setting.get(Factor.DATASET);
@@ -145,16 +182,47 @@ final class SettingRules {
           "factors.augmentation: expected \"none\" with optimizer L-BFGS, whose batch is all images as they are, found \"%s\"; \"constraints\": [\"optimizer != 'L-BFGS' or augmentation == 'none'\"] leaves such settings out"
               .formatted(augmentation));
     }
-    double width = (Long) setting.get(Factor.WIDTH);
-    double before = (Long) setting.get(Factor.DEPTH) > 2 ? width : 0;
-    double largest = width * Math.max(before, data(setting).shape().size());
-    if (largest > Integer.MAX_VALUE) {
-      problems.add(
-          "factors.width: expected layers of at most 2^31 − 1 weights, found %.0f × %.0f"
-              .formatted(width, largest / width));
-    }
+    layers(setting, problems);
     measures(setting, train, test, published, problems);
     return problems;
+  }
+
+  private void layers(Setting setting, List<String> problems) {
+    ImageShape image = data(setting).shape();
+    if (!setting.has(Factor.SHAPE)) {
+      double width = (Long) setting.get(Factor.WIDTH);
+      double before = (Long) setting.get(Factor.DEPTH) > 2 ? width : 0;
+      double largest = width * Math.max(before, image.size());
+      if (largest > Integer.MAX_VALUE) {
+        problems.add(
+            "factors.width: expected layers of at most 2^31 − 1 weights, found %.0f × %.0f"
+                .formatted(width, largest / width));
+      }
+      return;
+    }
+    Shape shape = setting.shape();
+    Optional<Misfit> misfit = Architecture.misfit(image, shape.convolutions());
+    if (misfit.isPresent()) {
+      Misfit found = misfit.get();
+      problems.add(
+          "factors.shape: %s: convolutions[%d].%s: expected %s of images of %s, found %d"
+              .formatted(
+                  shape.title(), found.layer(), found.part(), found.most(), image, found.found()));
+      return;
+    }
+    Architecture architecture =
+        shape.architecture(
+            image,
+            data(setting).classes(),
+            (Activation) setting.get(Factor.ACTIVATION),
+            (Boolean) setting.get(Factor.BIASES));
+    for (int l = 0; l < architecture.depth(); l++) {
+      if ((long) architecture.rows(l) * architecture.columns(l) > Integer.MAX_VALUE) {
+        problems.add(
+            "factors.shape: %s: expected layers of at most 2^31 − 1 weights, found %d × %d"
+                .formatted(shape.title(), architecture.rows(l), architecture.columns(l)));
+      }
+    }
   }
 
   private void measures(
@@ -172,6 +240,12 @@ final class SettingRules {
             path
                 + "method: expected \"auto\" or \"sampled\" with Tanh, which has no linear"
                 + " regions, found \"exact\"");
+      }
+      if (trajectory.method() == Method.EXACT
+          && setting.has(Factor.SHAPE)
+          && !setting.shape().convolutions().isEmpty()) {
+        problems.add(
+            path + "method: expected \"auto\" or \"sampled\" with convolutions, found \"exact\"");
       }
       if (trajectory.image() != null && trajectory.image() >= published.test()) {
         problems.add(

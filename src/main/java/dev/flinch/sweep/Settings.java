@@ -95,6 +95,9 @@ final class Settings {
 
   /** Whether networks of a setting have a factor. */
   boolean has(int setting, Factor factor) {
+    if (factor.isOfLayers()) {
+      return (factor == Factor.SHAPE) == (value(setting, Factor.SHAPE) != null);
+    }
     return factor.appliesWith((Optimizer) value(setting, Factor.OPTIMIZER));
   }
 }

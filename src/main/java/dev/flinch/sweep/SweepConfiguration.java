@@ -2,6 +2,7 @@ package dev.flinch.sweep;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.flinch.experiment.Configuration.Measures;
 import dev.flinch.experiment.ConfigurationFile;
@@ -26,7 +27,7 @@ import java.util.stream.StreamSupport;
  * @param test images to test on, or null for all
  * @param checkpointSeconds between checkpoints; of no influence on results
  * @param measures without region maps
- * @param factors the values of every factor
+ * @param factors the values of every factor; of those that networks don't have, null alone
  */
 public record SweepConfiguration(
     String title,
@@ -61,7 +62,9 @@ public record SweepConfiguration(
     for (Factor factor : Factor.values()) {
       JsonNode listed = sweep.at("/factors/" + factor.key());
       JsonNode shared = sweep.at(factor.pointer());
-      factors.put(factor, new FactorValues(factor, listed.isMissingNode() ? shared : listed));
+      JsonNode found = listed.isMissingNode() ? shared : listed;
+      factors.put(
+          factor, new FactorValues(factor, found.isMissingNode() ? NullNode.instance : found));
     }
     return new SweepConfiguration(
         sweep.get("title").asText(),
@@ -93,7 +96,12 @@ public record SweepConfiguration(
     sweep.putObject("training").put("checkpointSeconds", checkpointSeconds);
     sweep.set("measures", Configurations.tree(measures));
     ObjectNode values = sweep.putObject("factors");
-    factors.forEach((factor, of) -> values.set(factor.key(), of.json()));
+    factors.forEach(
+        (factor, of) -> {
+          if (!factor.isOfLayers() || !of.json().isNull()) {
+            values.set(factor.key(), of.json());
+          }
+        });
     sweep.set("sampling", Configurations.tree(sampling));
     sweep.set("constraints", Configurations.tree(constraints));
     sweep.set("pairs", Configurations.tree(pairs.stream().map(PairedSides::json).toList()));

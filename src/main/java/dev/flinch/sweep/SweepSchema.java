@@ -129,6 +129,14 @@ final class SweepSchema {
   private static Key factor(Factor factor) {
     Schema schema = FactorValues.schema(factor);
     String meaning = meaning(factor);
+    if (factor == Factor.SHAPE) {
+      return required(factor.key(), schema, meaning)
+          .only("without depth and width", factors -> factors.has(factor.key()));
+    }
+    if (factor.isOfLayers()) {
+      return required(factor.key(), schema, meaning)
+          .only("without shape", factors -> !factors.has(Factor.SHAPE.key()));
+    }
     if (factor.hasSection()) {
       return optional(factor.key(), schema, null, meaning)
           .only("", factors -> factors.has(factor.key()));
@@ -144,6 +152,10 @@ final class SweepSchema {
       case INIT_SCALE -> "Factor on the standard deviation of the initial weights.";
       case SEED -> "Every setting is trained with each of them.";
       case LEARNING_RATE -> "Learning rate at the start.";
+      case SHAPE ->
+          "Hidden layers in place of `depth` and `width`, as an entry of a study's"
+              + " `networks.shapes`: with convolutions, or with widths of their own. Constraints see"
+              + " the depth L, and as width the widest layer's units or channels.";
       default ->
           factor.hasSection()
               ? "If given, in place of `%s.%s`.".formatted(factor.section(), factor.key())
@@ -198,6 +210,12 @@ final class SweepSchema {
   }
 
   private static void checkSides(JsonNode pair, String path, List<String> problems) {
+    for (String side : List.of("left", "right")) {
+      JsonNode values = pair.path(side);
+      if (values.has("shape") && (values.has("depth") || values.has("width"))) {
+        problems.add(mismatch(Schema.child(path, side), "shape, or depth and width", values));
+      }
+    }
     if (pair.has("left") && pair.path("left").equals(pair.path("right"))) {
       problems.add(mismatch(path + ".right", "another side than left", pair.get("right")));
     }

@@ -285,7 +285,7 @@ class SweepConfigurationTest {
                 + " [{\"anchors\":\"differentClasses\",\"seed\":1,\"size\":1024,\"layer\":…",
             "factors.rate: unknown key; known are dataset, train, crop, depth, width, activation,"
                 + " biases, initScale, seed, optimizer, learningRate, batchSize, labels,"
-                + " augmentation, decayFactor, decayEpochs, epochs, steps, trainAccuracy",
+                + " augmentation, decayFactor, decayEpochs, epochs, steps, trainAccuracy, shape",
             "factors.dataset: expected text, found 5",
             "factors.crop.linear: expected two numbers, found [null,3]",
             "factors.depth[1]: expected ≥ 2, found 1",
@@ -308,7 +308,7 @@ class SweepConfigurationTest {
             "constraints[2]: expected text, found 7",
             "pairs[0].left.seed: unknown key; known are dataset, train, crop, depth, width,"
                 + " activation, biases, initScale, optimizer, learningRate, batchSize, labels,"
-                + " augmentation, decayFactor, decayEpochs, epochs, steps, trainAccuracy",
+                + " augmentation, decayFactor, decayEpochs, epochs, steps, trainAccuracy, shape",
             "pairs[0].left: expected at least one factor, found {}",
             "pairs[0].right.width: expected integer ≥ 1, found [1,2]",
             "pairs[1].right: expected another side than left, found {\"depth\":2}",

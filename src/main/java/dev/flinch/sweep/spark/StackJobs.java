@@ -3,7 +3,6 @@ package dev.flinch.sweep.spark;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.experiment.Configuration;
-import dev.flinch.network.Architecture;
 import dev.flinch.store.Claim;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.UnfinishedStack;
@@ -142,10 +141,9 @@ final class StackJobs implements AutoCloseable {
     running.put(stack.id(), spark.parallelize(List.of(task), 1).map(StackTask::run).collectAsync());
   }
 
-  /** Such as {@code stack 17: 64 networks, mnist, 5×200 ReLU, about 3 min}. */
+  /** Such as {@code stack 17: 64 networks, mnist, 5×200, about 3 min}. */
   private static String description(UnfinishedStack stack, StackRequest request) {
     Configuration networks = request.configuration();
-    Configuration.Networks shared = networks.networks();
     int count = request.stack().replicas().size();
     return "stack %d: %d %s, %s, %s, about %s"
         .formatted(
@@ -153,11 +151,7 @@ final class StackJobs implements AutoCloseable {
             count,
             count == 1 ? "network" : "networks",
             networks.data().dataset(),
-            Architecture.title(
-                shared.shapes().get(0).convolutions(),
-                shared.shapes().get(0).hidden(),
-                shared.activations().get(0),
-                shared.biases()),
+            networks.networks().shapes().get(0).title(),
             DryRun.duration(stack.cost()));
   }
 
