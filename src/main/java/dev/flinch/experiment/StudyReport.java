@@ -74,13 +74,22 @@ final class StudyReport {
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
     return nameWithoutRate(study, network)
-        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+        + (study.training().learningRates().size() > 1
+            ? ", rate " + number(network.learningRate())
+            : "");
   }
 
   private static String nameWithoutRate(Configuration study, NetworkResult network) {
     return Architecture.title(
             network.convolutions(), network.hidden(), network.activation(), network.biases())
-        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "");
+        + (study.networks().initScales().size() > 1
+            ? ", scale " + number(network.initScale())
+            : "");
+  }
+
+  /** As people write it: 0.5, 0.001, 2.5e-4. */
+  private static String number(double value) {
+    return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
   }
 
   /** A row for every group: means over seeds with their standard errors. */

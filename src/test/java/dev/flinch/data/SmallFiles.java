@@ -11,7 +11,7 @@ import java.util.HexFormat;
 import java.util.zip.GZIPOutputStream;
 
 /** Writes small data sets in the published formats, byte by byte. */
-final class SmallFiles {
+public final class SmallFiles {
   static final int[] DIGITS = {3, 0, 9, 1, 1};
 
   private SmallFiles() {}
@@ -46,7 +46,7 @@ final class SmallFiles {
   }
 
   /** One record for each array of labels; component j of record i is (7 i + j) mod 256. */
-  static byte[] cifar(int[]... records) {
+  public static byte[] cifar(int[]... records) {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     for (int i = 0; i < records.length; i++) {
       for (int label : records[i]) {

@@ -12,6 +12,7 @@ import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
+import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
@@ -77,6 +78,20 @@ class ConfigurationTest {
   @MethodSource("shippedFiles")
   void everyShippedConfigurationLoads(Path file) {
     assertFalse(Configuration.load(file, List.of()).replicas().isEmpty());
+  }
+
+  /** So that runs and sweeps of before go on, and networks keep their identities. */
+  @Test
+  void aConfigurationWithoutStiffnessIsWrittenAsBeforeThereWasAny() {
+    Configuration study = load(SMALLEST);
+    assertNull(study.measures().stiffness());
+    assertFalse(study.toJson().contains("stiffness"), study.toJson());
+    Configuration asked = load(SMALLEST, "measures.stiffness={}");
+    assertNull(asked.measures().stiffness().every());
+    assertEquals(List.of(Pairs.TRAIN_TRAIN), asked.measures().stiffness().pairs());
+    assertTrue(asked.measures().stiffness().distance());
+    assertEquals(asked, load(asked.toJson()));
+    assertEquals(asked, Configuration.ofJson(asked.toJson()));
   }
 
   @Test

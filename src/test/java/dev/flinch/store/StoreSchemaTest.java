@@ -194,6 +194,43 @@ class StoreSchemaTest {
     }
   }
 
+  /** With rows and a plan; what they lack they get when they are opened. */
+  @Test
+  void storesOfBeforeStiffnessAreTakenOverWithTheirRows() throws SQLException, IOException {
+    Path before = Files.createDirectory(folder.resolve("before"));
+    Files.writeString(before.resolve("V1__tables.sql"), text("migrations/V1__tables.sql"));
+    for (StoreLocation location : both()) {
+      migrate(location, before, 1);
+      change(
+          location,
+          "INSERT INTO sweep VALUES (1, 'older', '{}', '0.1.0', 7)",
+          "INSERT INTO stack VALUES (1, 2.5, 'open', 0, NULL, NULL)",
+          "INSERT INTO network (position, stack, identity, status, gap)"
+              + " VALUES (1, 1, '%s', 'done', 0.25)".formatted(Sweeps.identity(0)),
+          "INSERT INTO network (position, stack, identity, status)"
+              + " VALUES (2, 1, '%s', 'planned')".formatted(Sweeps.identity(1)));
+      try (ResultStore store = ResultStore.openExisting(location)) {
+        NetworkRow older = store.rows().get(0);
+        assertEquals(0.25, older.number(Column.GAP));
+        assertEquals(null, older.get(Column.STIFFNESS_WITHIN));
+        assertEquals(null, older.get(Column.STIFFNESS));
+        Claim claim = store.claim("a", Duration.ofMinutes(1)).orElseThrow();
+        assertTrue(store.finish(claim, Sweeps.done(claim)));
+      }
+      try (ResultStore store = ResultStore.openExisting(location)) {
+        assertEquals("older", store.header().orElseThrow().title());
+        assertEquals(Sweeps.done(Sweeps.identity(1)), store.rows().get(1));
+        assertEquals("stiffness", store.rows().get(1).text(Column.STIFFNESS));
+      }
+      assertEquals(
+          List.of("1", "2"),
+          texts(
+              location,
+              "SELECT version FROM %s WHERE version <> '0' ORDER BY 1"
+                  .formatted(StoreSchema.HISTORY)));
+    }
+  }
+
   private static void migrate(StoreLocation location, Path migrations, int version) {
     Database database = location.database();
     try (Transactions transactions = new Transactions(database, true, false)) {

@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -538,6 +539,52 @@ class SweepPlanTest {
     double expected = 7000 * 2 * (3 * weights - 784 * 8) + 7000 * 2 * weights + 1100 * 2 * weights;
     assertEquals(expected, plan.cost(0).trainingFlop(), 1e-9 * expected);
     assertEquals(0, plan.cost(0).measuringFlop());
+  }
+
+  /** At the beginning, three times, and at the end; loss and accuracy each time. */
+  @Test
+  void stiffnessTakesItsProductsEachTimeThatItIsMeasured() {
+    String[] of = {
+      "data.train=1000",
+      "data.test=600",
+      "factors.batchSize=100",
+      "training.stop.epochs=7",
+      "measures.jacobian=null"
+    };
+    String stiffness =
+        "measures.stiffness={\"every\":20,\"perClass\":30,\"pairs\":[\"train-train\",\"train-test\"]}";
+    SweepPlan plan =
+        Sweeps.plan(
+            Sweeps.SMALLEST,
+            Stream.concat(Stream.of(of), Stream.of(stiffness)).toArray(String[]::new));
+    double weights = 784 * 8 + 8 * 10;
+    double ofPair = 2 * (784 + 8 + 8 + 10);
+    double gradients = 2 * (weights + 8 * 10);
+    double within = ofPair * 300 * 301 / 2 + gradients * 300 + 784.0 * 300 * 300;
+    double between = ofPair * 300 * 300 + gradients * 600 + 2 * 784.0 * 300 * 300;
+    double expected = 5 * (1600 * 2 * weights + within + between);
+    assertEquals(expected, plan.cost(0).measuringFlop(), 1e-9 * expected);
+    assertEquals(
+        Sweeps.plan(Sweeps.SMALLEST, of).cost(0).trainingFlop(), plan.cost(0).trainingFlop());
+    assertEquals(plan.cost(0).measuringFlop(), DryRun.of(plan).measuringFlop());
+    assertTrue(plan.cost(0).seconds() > Sweeps.plan(Sweeps.SMALLEST, of).cost(0).seconds());
+  }
+
+  @Test
+  void stiffnessOfMoreImagesThanThereAreIsRefusedBeforeDataAreRead() {
+    String message =
+        Sweeps.refusal(
+            Sweeps.SMALLEST,
+            "data.train=1000",
+            "data.test=299",
+            "measures.stiffness={\"perClass\":30,\"pairs\":[\"train-test\"]}");
+    assertTrue(
+        message.contains(
+            "measures.stiffness.perClass: expected ≤ 29, of 10 classes among 299 test images, found 30"),
+        message);
+    assertFalse(message.contains("training images"), message);
+    message = Sweeps.refusal(Sweeps.SMALLEST, "data.train=400", "measures.stiffness={}");
+    assertTrue(message.contains("found 50, which is taken where nothing is said"), message);
   }
 
   private static SweepPlan large(int settings) {
