@@ -73,7 +73,7 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       names = "--exact",
       description = {
         "Walk from one linear region to the next and find every crossing: the default, but for"
-            + " Tanh and with --points."
+            + " Tanh, for convolutions and with --points."
       })
   private boolean exact;
 
@@ -153,6 +153,9 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
           "--crossings: sampled points have none to list; leave out --points, or add --exact");
     }
     Network read = network.read(Measurement.imagesOf(dataset, data.path(), crop));
+    if (crossings != null) {
+      TrajectoryMeasurement.requireCrossings(read);
+    }
     TrajectoryMeasurement.Request request =
         new TrajectoryMeasurement.Request(
             kind,

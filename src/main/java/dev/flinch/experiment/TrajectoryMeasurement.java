@@ -70,6 +70,20 @@ public final class TrajectoryMeasurement {
       Integer crop) {}
 
   /**
+   * Refuses a network whose transitions can only be sampled, so that there are no crossings to
+   * list: one that has convolutions, or no linear regions.
+   *
+   * @throws RequestException for such a network
+   */
+  public static void requireCrossings(Network network) {
+    if (!ExactTrajectory.isPossible(network.architecture())) {
+      throw new RequestException(
+          "crossings are found of fully connected networks of a piecewise-linear activation and a hidden layer only, and this one is %s, whose transitions are sampled; leave out --crossings"
+              .formatted(network.architecture().title()));
+    }
+  }
+
+  /**
    * Measures a network.
    *
    * @throws RequestException if points, bins, anchors or the image are impossible, or if the data

@@ -141,6 +141,11 @@ class ConvolutionsCommandTest {
         "trajectory --kind random --exact --bins 5",
         TITLE + ": expected a fully connected network");
     assertRefused(
+        own,
+        "trajectory --kind random --bins 5 --crossings " + folder.resolve("c.csv"),
+        "crossings are found of fully connected networks",
+        TITLE);
+    assertRefused(
         own, "trajectory --kind random --compare --bins 5", "fully connected networks only", TITLE);
     assertRefused(
         own,
