@@ -53,7 +53,7 @@ final class StiffnessFigures {
       return switch (this) {
         case BEFORE -> first.step() == 0 ? first : null;
         case LOWEST -> records.get(StiffnessRecord.lowestTestLoss(records));
-        case END -> last.step() > 0 ? last : null;
+        case END -> last.step() > 0 ? network.lastStiffness() : null;
       };
     }
   }
@@ -144,7 +144,7 @@ final class StiffnessFigures {
             title,
             IntStream.range(0, asked.pairs().size()).mapToObj(p -> course(networks, p)).toList()));
     List<At> moments = At.each(networks);
-    for (int p = 0; p < asked.pairs().size(); p++) {
+    for (int p = 0; p < asked.pairs().size() && !moments.isEmpty(); p++) {
       int pairs = p;
       String whole = title + ofPairs(pairs, ", ");
       figures.put(
