@@ -41,3 +41,15 @@ __device__ __forceinline__ void store_pack(float* to, const Pack<width> pack, co
     }
   }
 }
+
+// Calls visit(replica, row) for a thread's share of the rows of all replicas: the grid's z and the y
+// of blocks and threads.
+template <typename Visit>
+__device__ __forceinline__ void each_row(const int rows, const int replicas, const Visit visit) {
+  const int rowStep = gridDim.y * blockDim.y;
+  for (int r = blockIdx.z; r < replicas; r += gridDim.z) {
+    for (int i = blockIdx.y * blockDim.y + threadIdx.y; i < rows; i += rowStep) {
+      visit(static_cast<long long>(r), static_cast<long long>(i));
+    }
+  }
+}

@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.device.Lane;
 import dev.flinch.device.OptimizerRule;
+import dev.flinch.device.PatchShape;
+import dev.flinch.device.PoolShape;
 import dev.flinch.device.cuda.Twins.Layout;
 import dev.flinch.device.cuda.Twins.Numbers;
 import dev.flinch.device.cuda.Twins.Operand;
@@ -119,6 +122,71 @@ class WrongShapeContractTest extends LaneContract {
         (l, on) ->
             l.probabilityNorms(on.of(single), on.of(wideSingle), new int[6], on.of(wideColumn)));
     refused("hashPatterns", (l, on) -> l.hashPatterns(relu, on.of(a), null, 0, on.of(ints), 0));
+  }
+
+  @Test
+  void mapsOfAnotherShapeAreRefusedWithTheSameWordsOnBothDevices() {
+    // Images of 2 × 2 × 3, four to a replica; windows of 2 leave 2 × 1 × 1.
+    PatchShape shape = new PatchShape(new ImageShape(2, 2, 3), 3, false);
+    PoolShape pool = new PoolShape(shape.image(), 2);
+    Operand images = twins.floats(2, 4, 12, Layout.DENSE, zeros());
+    Operand patches = twins.floats(2, 24, 18, Layout.DENSE, zeros());
+    Operand withOne = twins.floats(2, 24, 19, Layout.DENSE, zeros());
+    Operand withTwo = twins.floats(2, 24, 20, Layout.DENSE, zeros());
+    Operand fewer = twins.floats(2, 23, 18, Layout.DENSE, zeros());
+    Operand single = twins.floats(1, 24, 18, Layout.DENSE, zeros());
+    Operand wide = twins.doubles(2, 4, 12, Layout.DENSE, zeros());
+    Operand widePooled = twins.doubles(2, 4, 2, Layout.DENSE, zeros());
+    Operand pooled = twins.floats(2, 4, 2, Layout.DENSE, zeros());
+    Operand grouped = twins.floats(2, 2, 12, Layout.DENSE, zeros());
+    refused(
+        "patches: shapes don't fit: 2 × (4 × 12) 2 × (23 × 18)",
+        (l, on) -> l.patches(on.of(images), shape, on.of(fewer)));
+    refused("patches", (l, on) -> l.patches(on.of(images), shape, on.of(withTwo)));
+    refused("patches", (l, on) -> l.patches(on.of(images), shape, on.of(single)));
+    refused("patches", (l, on) -> l.patches(on.of(pooled), shape, on.of(patches)));
+    refused(
+        "patches: expected FLOAT32, found FLOAT64",
+        (l, on) -> l.patches(on.of(wide), shape, on.of(patches)));
+    refused("patchSums", (l, on) -> l.patchSums(on.of(withOne), shape, on.of(images)));
+    refused("patchSums", (l, on) -> l.patchSums(on.of(fewer), shape, on.of(images)));
+    refused("maxPool", (l, on) -> l.maxPool(on.of(images), pool, null, on.of(images)));
+    refused(
+        "maxPool: shapes don't fit: 2 × (4 × 12) 2 × (2 × 12)",
+        (l, on) -> l.maxPool(on.of(images), pool, on.of(grouped), on.of(pooled)));
+    refused(
+        "unpool: shapes don't fit: 2 × (4 × 12) 2 × (2 × 12)",
+        (l, on) -> l.unpool(on.of(pooled), pool, on.of(grouped), 3, on.of(images)));
+    refused(
+        "poolReferences: expected FLOAT64, found FLOAT32",
+        (l, on) -> l.poolReferences(on.of(images), pool, on.of(images), on.of(widePooled)));
+    refused(
+        "poolReferences",
+        (l, on) -> l.poolReferences(on.of(wide), pool, on.of(grouped), on.of(widePooled)));
+    refused(
+        "poolDifferences: expected 2 × (1 × 12), found 2 × (2 × 12)",
+        (l, on) -> l.poolDifferences(on.of(images), pool, on.of(grouped), on.of(pooled)));
+  }
+
+  @Test
+  void noMapsAreNoWork() {
+    PatchShape shape = new PatchShape(new ImageShape(2, 2, 3), 3, true);
+    PoolShape pool = new PoolShape(shape.image(), 2);
+    Operand images = twins.floats(2, 0, 12, Layout.DENSE, zeros());
+    Operand patches = twins.floats(2, 0, 18, Layout.DENSE, zeros());
+    Operand pooled = twins.floats(2, 0, 2, Layout.DENSE, zeros());
+    Operand gaps = twins.floats(2, 1, 12, Layout.DENSE, zeros());
+    Operand wide = twins.doubles(2, 0, 12, Layout.DENSE, zeros());
+    Operand widePooled = twins.doubles(2, 0, 2, Layout.DENSE, zeros());
+    twins.run(
+        (lane, on) -> {
+          lane.patches(on.of(images), shape, on.of(patches));
+          lane.patchSums(on.of(patches), shape, on.of(images));
+          lane.maxPool(on.of(images), pool, on.of(images), on.of(pooled));
+          lane.unpool(on.of(pooled), pool, on.of(images), 3, on.of(images));
+          lane.poolReferences(on.of(wide), pool, on.of(images), on.of(widePooled));
+          lane.poolDifferences(on.of(images), pool, on.of(gaps), on.of(pooled));
+        });
   }
 
   @Test

@@ -85,6 +85,10 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Split.class, word(Split.class))
         .registerConverter(Kind.class, word(Kind.class))
         .registerConverter(SweepCommand.Engine.class, word(SweepCommand.Engine.class))
+        .registerConverter(int.class, whole(Integer::valueOf))
+        .registerConverter(Integer.class, whole(Integer::valueOf))
+        .registerConverter(long.class, whole(Long::valueOf))
+        .registerConverter(Long.class, whole(Long::valueOf))
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
         .setParameterExceptionHandler(Main::explain)
@@ -98,6 +102,19 @@ public final class Main implements Callable<Integer> {
         return named.convert(text);
       } catch (RequestException e) {
         throw new TypeConversionException(e.getMessage());
+      }
+    };
+  }
+
+  private static <N extends Number> ITypeConverter<N> whole(ITypeConverter<N> number) {
+    return text -> {
+      try {
+        return number.convert(text);
+      } catch (NumberFormatException e) {
+        boolean large = text.matches("[+-]?\\d+");
+        throw new TypeConversionException(
+            "expected a whole number%s, found '%s'"
+                .formatted(large ? " that is smaller" : "", text));
       }
     };
   }

@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
     name = "measure",
     description = {
       "Measures a network on a data set: accuracy, loss and Jacobian norms.",
-      "The file's matrices (out × in), in natural order of their names, are the layers."
+      "The file's convolutions (out × in × height × width), then its matrices (out × in), each in"
+          + " natural order of their names, are the layers."
     },
     footer = {"", "Example:", "  flinch measure net.safetensors --activation ReLU --dataset mnist"})
 final class MeasureCommand extends Action<Measurement> {
@@ -39,7 +40,7 @@ final class MeasureCommand extends Action<Measurement> {
 
   @Override
   Measurement work(Progress progress) {
-    Network read = network.read();
+    Network read = network.read(Measurement.imagesOf(images.dataset, data.path(), images.crop));
     Measurement.Request request =
         new Measurement.Request(
             images.dataset, data.path(), images.split, images.count, images.crop, measures);

@@ -1,7 +1,7 @@
 package dev.flinch.cli;
 
+import dev.flinch.device.ImageShape;
 import dev.flinch.network.Network;
-import dev.flinch.network.NetworkFile;
 import java.nio.file.Path;
 import java.util.Optional;
 import picocli.CommandLine.Mixin;
@@ -17,10 +17,13 @@ final class NetworkOptions {
       description = "Which network, where the file holds several.")
   private String network;
 
-  /** Reads the network. */
-  Network read() {
-    return NetworkFile.read(
-        weights.file, Optional.ofNullable(weights.activation), Optional.ofNullable(network));
+  /**
+   * Reads the network.
+   *
+   * @param images the shape of those that it is measured at, where there are any
+   */
+  Network read(Optional<ImageShape> images) {
+    return weights.read(Optional.ofNullable(network), images);
   }
 
   /** The file. */

@@ -5,6 +5,7 @@ import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.ErrorDetection;
 import dev.flinch.experiment.ErrorDetection.Area;
+import dev.flinch.experiment.Measurement;
 import dev.flinch.experiment.PerPointStudy;
 import dev.flinch.experiment.RunNetworks;
 import dev.flinch.network.Network;
@@ -175,7 +176,7 @@ final class PerPointCommand extends Action<PerPointCommand.Studies> {
   }
 
   private Network read(Optional<String> id) {
-    return NetworkFile.read(weights.file, Optional.ofNullable(weights.activation), id);
+    return weights.read(id, Measurement.imagesOf(images.dataset, data.path(), images.crop));
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.flinch.base.Progress;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.InitialWeights;
+import dev.flinch.experiment.Measurement;
 import dev.flinch.experiment.RegionMeasurement;
 import dev.flinch.experiment.RegionResult;
 import dev.flinch.network.Network;
@@ -114,7 +115,7 @@ final class RegionsCommand extends Action<RegionMeasurement> {
   RegionMeasurement work(Progress progress) throws IOException {
     OutputFile drawing = figure == null ? null : OutputFile.drawing("--figure", figure);
     OutputFile lines = exact == null ? null : OutputFile.drawing("--exact", exact);
-    Network read = network.read();
+    Network read = network.read(Measurement.imagesOf(dataset, data.path(), crop));
     Optional<Network> initial = before(read);
     RegionMeasurement.Request request =
         new RegionMeasurement.Request(
@@ -153,8 +154,7 @@ final class RegionsCommand extends Action<RegionMeasurement> {
     }
     Path file = Path.of(before);
     Optional<String> id = NetworkFile.ids(file).size() > 1 ? network.id() : Optional.empty();
-    return Optional.of(
-        NetworkFile.read(file, Optional.of(trained.architecture().activation()), id));
+    return Optional.of(NetworkFile.read(file, NetworkFile.Known.like(trained.architecture()), id));
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.flinch.cli;
 
 import dev.flinch.base.Progress;
 import dev.flinch.device.Device;
+import dev.flinch.experiment.Measurement;
 import dev.flinch.experiment.StiffnessMeasurement;
 import dev.flinch.experiment.StiffnessMeasurement.Length;
 import dev.flinch.experiment.StiffnessMeasurement.Pairs;
@@ -91,7 +92,7 @@ final class StiffnessCommand extends Action<StiffnessMeasurement> {
   @Override
   StiffnessMeasurement work(Progress progress) throws IOException {
     OutputFile drawing = figure == null ? null : OutputFile.drawing("--figure", figure);
-    Network read = network.read();
+    Network read = network.read(Measurement.imagesOf(dataset, data.path(), crop));
     StiffnessMeasurement.Request request =
         new StiffnessMeasurement.Request(dataset, data.path(), pairs, count, perClass, crop);
     StiffnessMeasurement result;

@@ -44,6 +44,9 @@ import picocli.CommandLine.Parameters;
       "  flinch sweep configs/figure-4.json --store jdbc:postgresql://db/flinch --engine spark"
     })
 final class SweepCommand extends Action<SweepCommand.Result> {
+  /** A month. */
+  private static final long MOST_SECONDS = Duration.ofDays(30).toSeconds();
+
   @Parameters(paramLabel = "CONFIG", description = "The configuration of the sweep, a JSON file.")
   private Path configuration;
 
@@ -150,6 +153,9 @@ final class SweepCommand extends Action<SweepCommand.Result> {
   Result work(Progress progress) {
     requireSeconds("--lease", lease);
     requireSeconds("--patience", patience);
+    if (out != null && out.toString().isBlank()) {
+      throw new RequestException("--out: expected a folder, found nothing");
+    }
     if (engine == Engine.LOCAL && (master != null || !sparkSettings.isEmpty())) {
       throw new RequestException("--master and --conf go with --engine spark");
     }
@@ -158,9 +164,9 @@ final class SweepCommand extends Action<SweepCommand.Result> {
   }
 
   private static void requireSeconds(String option, long seconds) {
-    if (seconds < 1) {
+    if (seconds < 1 || seconds > MOST_SECONDS) {
       throw new RequestException(
-          "%s: expected at least 1 second, found %d".formatted(option, seconds));
+          "%s: expected 1 to %d seconds, found %d".formatted(option, MOST_SECONDS, seconds));
     }
   }
 

@@ -5,6 +5,7 @@ import dev.flinch.base.RequestException;
 import dev.flinch.device.Device;
 import dev.flinch.experiment.Configuration.Kind;
 import dev.flinch.experiment.Configuration.Method;
+import dev.flinch.experiment.Measurement;
 import dev.flinch.experiment.TrajectoryMeasurement;
 import dev.flinch.experiment.TrajectoryResult;
 import dev.flinch.network.Network;
@@ -151,7 +152,7 @@ final class TrajectoryCommand extends Action<TrajectoryMeasurement> {
       throw new RequestException(
           "--crossings: sampled points have none to list; leave out --points, or add --exact");
     }
-    Network read = network.read();
+    Network read = network.read(Measurement.imagesOf(dataset, data.path(), crop));
     TrajectoryMeasurement.Request request =
         new TrajectoryMeasurement.Request(
             kind,

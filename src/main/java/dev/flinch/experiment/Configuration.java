@@ -6,11 +6,15 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.StiffnessMeasurement.Pairs;
+import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.Optimizer;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -18,6 +22,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A study as its user asks for it: what to train, on what, and what to measure. Every key, its
@@ -56,34 +61,71 @@ public record Configuration(
   }
 
   /**
-   * The hidden layers of a network. In JSON, {@code depth} weight matrices and one {@code width},
-   * or the list of {@code hidden} widths.
+   * The hidden layers of a network: convolutions, or none, and widths of fully connected ones
+   * behind them. In JSON, {@code depth} weight matrices and one {@code width}, or the list of
+   * {@code hidden} widths, with or without {@code convolutions}.
    */
-  public record Shape(List<Integer> hidden) {
+  public record Shape(List<Convolution> convolutions, List<Integer> hidden) {
     public Shape {
+      convolutions = List.copyOf(convolutions);
       hidden = List.copyOf(hidden);
+    }
+
+    /** Of a fully connected network. */
+    public Shape(List<Integer> hidden) {
+      this(List.of(), hidden);
     }
 
     @JsonCreator
     static Shape of(
+        @JsonProperty("convolutions") List<Convolution> convolutions,
         @JsonProperty("depth") int depth,
         @JsonProperty("width") int width,
         @JsonProperty("hidden") List<Integer> hidden) {
-      return new Shape(hidden != null ? hidden : Collections.nCopies(depth - 1, width));
+      return new Shape(
+          convolutions != null ? convolutions : List.of(),
+          hidden != null ? hidden : Collections.nCopies(depth - 1, width));
+    }
+
+    /** The shape of a network. */
+    public static Shape of(Architecture architecture) {
+      return new Shape(architecture.convolutions(), architecture.hidden());
+    }
+
+    /** A network's architecture between images and classes that the data decides. */
+    public Architecture architecture(
+        ImageShape image, int classes, Activation activation, boolean biases) {
+      List<Integer> dense =
+          Stream.concat(hidden.stream(), Stream.of(classes)).collect(Collectors.toList());
+      if (convolutions.isEmpty()) {
+        dense.add(0, image.size());
+        return new Architecture(dense, activation, biases);
+      }
+      return Architecture.convolutional(image, convolutions, dense, activation, biases);
     }
 
     /** The number L of weight matrices. */
     public int depth() {
-      return hidden.size() + 1;
+      return convolutions.size() + hidden.size() + 1;
     }
 
-    /** Whether all hidden layers have the same width. */
+    /** Units of the widest fully connected hidden layer, or channels of the widest convolution. */
+    public int width() {
+      return Stream.concat(convolutions.stream().map(Convolution::channels), hidden.stream())
+          .max(Comparator.naturalOrder())
+          .orElseThrow();
+    }
+
+    /** Whether all hidden layers are fully connected and have the same width. */
     public boolean isUniform() {
-      return hidden.stream().distinct().count() == 1;
+      return convolutions.isEmpty() && hidden.stream().distinct().count() == 1;
     }
 
     @JsonValue
     Map<String, Object> json() {
+      if (!convolutions.isEmpty()) {
+        return new TreeMap<>(Map.of("convolutions", convolutions, "hidden", hidden));
+      }
       return isUniform()
           ? new TreeMap<>(Map.of("depth", depth(), "width", hidden.get(0)))
           : Map.of("hidden", hidden);
@@ -377,7 +419,9 @@ public record Configuration(
     return replicas().stream()
         .collect(
             Collectors.groupingBy(
-                r -> r.architecture(1, 1), LinkedHashMap::new, Collectors.toList()))
+                r -> List.of(r.shape(), r.activation(), r.biases()),
+                LinkedHashMap::new,
+                Collectors.toList()))
         .values()
         .stream()
         .map(Stack::new)

@@ -51,17 +51,41 @@ public final class Configurations {
   private static final int DEEPEST = 10_000;
   static final int MOST_POINTS = 1 << 30;
 
+  private static final Schema CONVOLUTION =
+      object(
+          Configurations::checkConvolution,
+          required("channels", integer(1), "Channels that the convolution writes."),
+          optional(
+              "kernel",
+              integer(1),
+              3,
+              "Side of its square kernel, odd; maps keep their size, with zeros beyond the borders."),
+          optional(
+              "pool",
+              integer(1),
+              2,
+              "Side of the windows, side by side, of the max-pooling behind its activation; 1 is"
+                  + " none."));
+
   private static final Schema SHAPE =
       object(
+          Configurations::checkShape,
           required("depth", integer(2, DEEPEST), "Weight matrices L; 2 is one hidden layer.")
-              .only("without hidden", shape -> !shape.has("hidden")),
+              .only("without hidden and convolutions", shape -> !isListed(shape)),
           required("width", integer(1), "Units of every hidden layer.")
-              .only("without hidden", shape -> !shape.has("hidden")),
-          required(
+              .only("without hidden and convolutions", shape -> !isListed(shape)),
+          optional(
                   "hidden",
-                  list(integer(1), 1, DEEPEST, null),
-                  "Units of each hidden layer, in place of `depth` and `width`.")
-              .only("without depth and width", shape -> shape.has("hidden")));
+                  list(integer(1), 0, DEEPEST, null),
+                  List.of(),
+                  "Units of each hidden layer, in place of `depth` and `width`; with convolutions,"
+                      + " of each fully connected one behind them, if there are any.")
+              .only("without depth and width", Configurations::isListed),
+          required(
+                  "convolutions",
+                  list(CONVOLUTION, 1, DEEPEST, null),
+                  "Convolutional layers at the beginning of the network, if there are any.")
+              .only("without depth and width", shape -> shape.has("convolutions")));
 
   private static final Schema JACOBIAN_NORM =
       object(
@@ -117,8 +141,8 @@ public final class Configurations {
               choice(Method.class),
               Method.AUTO,
               "How transitions are found: exact walks from one linear region to the next and needs a"
-                  + " piecewise-linear activation, sampled compares the patterns of points, auto is"
-                  + " exact wherever that is possible."),
+                  + " piecewise-linear activation and a fully connected network, sampled compares the"
+                  + " patterns of points, auto is exact wherever that is possible."),
           optional(
               "points",
               integer(1, MOST_POINTS),
@@ -355,6 +379,24 @@ public final class Configurations {
               "What is measured of every network, beside accuracy, loss and gap: once trained, but"
                   + " for stiffness."));
 
+  private static boolean isListed(JsonNode shape) {
+    return shape.has("hidden") || shape.has("convolutions");
+  }
+
+  private static void checkConvolution(JsonNode convolution, String path, List<String> problems) {
+    if (convolution.path("kernel").asInt(1) % 2 == 0) {
+      problems.add(Schema.mismatch(path + ".kernel", "odd", convolution.get("kernel")));
+    }
+  }
+
+  private static void checkShape(JsonNode shape, String path, List<String> problems) {
+    if (shape.path("hidden").isArray()
+        && shape.get("hidden").isEmpty()
+        && !shape.has("convolutions")) {
+      problems.add(path + ".hidden: expected at least one entry, found 0");
+    }
+  }
+
   private static boolean isByMiniBatches(JsonNode training) {
     return !Optimizer.LBFGS.label().equalsIgnoreCase(training.path("optimizer").asText().strip());
   }
@@ -401,6 +443,7 @@ public final class Configurations {
         }
       }
     }
+    checkConvolutions(study, problems);
     JsonNode regions = study.at("/measures/regions");
     for (int m = 0; m < regions.size(); m++) {
       checkRegions(study, regions.get(m), "measures.regions[%d]".formatted(m), problems);
@@ -413,6 +456,24 @@ public final class Configurations {
     }
   }
 
+  /** Refuses exact walks of networks with convolutions. */
+  private static void checkConvolutions(JsonNode study, List<String> problems) {
+    JsonNode shapes = study.at("/networks/shapes");
+    for (int t = 0; t < study.at("/measures/trajectories").size(); t++) {
+      JsonNode method = study.at("/measures/trajectories/%d/method".formatted(t));
+      for (int s = 0; s < shapes.size() && method.asText().equals("exact"); s++) {
+        if (shapes.get(s).has("convolutions")) {
+          problems.add(
+              Schema.mismatch(
+                  "measures.trajectories[%d].method".formatted(t),
+                  "\"auto\" or \"sampled\" with networks.shapes[%d], which has convolutions"
+                      .formatted(s),
+                  method));
+        }
+      }
+    }
+  }
+
   /** Refuses a layer that a shape does not have, and more networks than differ in their seeds. */
   private static void checkRegions(
       JsonNode study, JsonNode regions, String path, List<String> problems) {
@@ -420,7 +481,9 @@ public final class Configurations {
     for (int s = 0; s < shapes.size(); s++) {
       JsonNode shape = shapes.get(s);
       int hidden =
-          shape.has("hidden") ? shape.get("hidden").size() : shape.path("depth").asInt(DEEPEST) - 1;
+          isListed(shape)
+              ? shape.path("hidden").size() + shape.path("convolutions").size()
+              : shape.path("depth").asInt(DEEPEST) - 1;
       if (regions.path("layer").asInt() > hidden) {
         problems.add(
             Schema.mismatch(

@@ -1,5 +1,6 @@
 package dev.flinch.experiment;
 
+import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
@@ -33,7 +34,10 @@ public final class InitialWeights {
     return Replica.all(run.get()).stream()
         .filter(replica -> id.isPresent() && replica.id().equals(id.get()))
         .filter(
-            replica -> replica.architecture(trained.inputs(), trained.classes()).equals(trained))
+            replica ->
+                replica.shape().equals(Shape.of(trained))
+                    && replica.activation() == trained.activation()
+                    && replica.biases() == trained.biases())
         .map(replica -> Network.initial(trained, replica.seed(), replica.initScale()))
         .findFirst();
   }

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -138,11 +139,41 @@ public record Measurement(
     return data;
   }
 
+  /**
+   * The shape of a data set's images, without reading them; nothing where no data set is named.
+   *
+   * @param crop as {@link Request} has it
+   * @throws RequestException for an unknown name
+   */
+  public static Optional<ImageShape> imagesOf(String dataset, Path dataDirectory, Integer crop) {
+    if (dataset == null) {
+      return Optional.empty();
+    }
+    ImageShape whole = DataSets.entry(dataset, dataDirectory).shape();
+    // Impossible crops are refused when images are cropped.
+    boolean cropped = crop != null && crop > 0 && crop <= Math.min(whole.height(), whole.width());
+    return Optional.of(cropped ? new ImageShape(whole.channels(), crop, crop) : whole);
+  }
+
   /** Refuses data whose images or classes are not those of a network. */
   static void requireFit(Architecture architecture, DataSet data) {
     ImageShape shape = data.train().shape();
     int inputs = architecture.inputs();
     String name = data.name();
+    if (architecture.isConvolutional() && !shape.equals(architecture.image())) {
+      ImageShape image = architecture.image();
+      throw new RequestException(
+          "the network's convolutions take images of %s, but those of %s are %s; measure it on what it was trained on%s"
+              .formatted(
+                  image,
+                  name,
+                  shape,
+                  image.channels() == shape.channels()
+                          && image.height() == image.width()
+                          && image.height() < Math.min(shape.height(), shape.width())
+                      ? ": --crop %d makes them fit".formatted(image.height())
+                      : ", or with its --crop (as of CIFAR to 24)"));
+    }
     if (shape.size() != inputs) {
       throw new RequestException(
           "the network has %d inputs, but images of %s have %d components (%s); measure it on what it was trained on%s"

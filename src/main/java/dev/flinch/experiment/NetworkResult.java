@@ -3,6 +3,7 @@ package dev.flinch.experiment;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.device.Activation;
 import dev.flinch.experiment.Configuration.Labels;
+import dev.flinch.network.Convolution;
 import dev.flinch.sensitivity.JacobianNorms;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.Evaluation;
@@ -12,6 +13,8 @@ import java.util.List;
  * One network of a study and what was measured of it. Measures that were not asked for, that are
  * not finite, or whose network diverged, are null and absent from JSON.
  *
+ * @param convolutions the first layers; absent from JSON where there are none
+ * @param hidden units of the fully connected hidden layers
  * @param learningRate null with L-BFGS
  * @param outcome how training ended: completed, accurate or diverged
  * @param steps steps taken
@@ -25,6 +28,7 @@ import java.util.List;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record NetworkResult(
     String id,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Convolution> convolutions,
     List<Integer> hidden,
     Activation activation,
     boolean biases,
@@ -45,6 +49,9 @@ public record NetworkResult(
     List<TrajectoryResult> trajectories,
     List<RegionResult> regions,
     List<StiffnessRecord> stiffness) {
+  public NetworkResult {
+    convolutions = convolutions == null ? List.of() : List.copyOf(convolutions);
+  }
 
   /** A mean Jacobian norm and the standard error of the mean. */
   public record MeanNorm(double mean, double standardError) {
@@ -79,6 +86,7 @@ public record NetworkResult(
   private NetworkResult with(List<RegionResult> mapped, List<StiffnessRecord> measured) {
     return new NetworkResult(
         id,
+        convolutions,
         hidden,
         activation,
         biases,

@@ -180,6 +180,11 @@ public final class RegionMeasurement {
       throw new RequestException(
           "the network has no hidden layers, so it is linear everywhere: there is one region");
     }
+    if (view.exact() && architecture.isConvolutional()) {
+      throw new RequestException(
+          "exact regions are found of fully connected networks only, and this one is %s; leave out --exact"
+              .formatted(architecture.title()));
+    }
     if (view.exact() && !architecture.activation().isPiecewiseLinear()) {
       throw new RequestException(
           "exact regions need a piecewise-linear activation, and the network's is %s; leave out --exact"

@@ -1,9 +1,11 @@
 package dev.flinch.experiment;
 
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -11,14 +13,14 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * One network of a study.
  *
- * @param id unique in the study, such as {@code 3x100-true-s1}: the shape, the factors that take
- *     several values, the augmentation if there is any, and the seed; letters, digits, hyphens and
- *     underscores only, so it can name a file and begin the name of a tensor
+ * @param id unique in the study, such as {@code 3x100-true-s1} or {@code conv16_32-s1}: the shape,
+ *     the factors that take several values, the augmentation if there is any, and the seed;
+ *     letters, digits, hyphens and underscores only, so it can name a file and begin the name of a
+ *     tensor
  * @param learningRate null with L-BFGS, which finds its own steps
  * @param seed keys the initial weights, the order of the mini-batches, random labels, and the moves
  *     of images
@@ -35,14 +37,9 @@ public record Replica(
     long seed) {
   private static final int LONGEST_SHAPE = 60;
 
-  /** The network's architecture between inputs and classes that the data decides. */
-  public Architecture architecture(int inputs, int classes) {
-    return new Architecture(
-        Stream.of(Stream.of(inputs), shape.hidden().stream(), Stream.of(classes))
-            .flatMap(s -> s)
-            .collect(Collectors.toUnmodifiableList()),
-        activation,
-        biases);
+  /** The network's architecture between images and classes that the data decides. */
+  public Architecture architecture(ImageShape image, int classes) {
+    return shape.architecture(image, classes, activation, biases);
   }
 
   static List<Replica> all(Configuration study) {
@@ -98,9 +95,22 @@ public record Replica(
     if (shape.isUniform()) {
       return shape.depth() + "x" + shape.hidden().get(0);
     }
+    String convolutions =
+        shape.convolutions().stream().map(Replica::name).collect(Collectors.joining("_"));
     String widths = shape.hidden().stream().map(String::valueOf).collect(Collectors.joining("_"));
+    String name =
+        convolutions.isEmpty()
+            ? widths
+            : "conv" + convolutions + (widths.isEmpty() ? "" : "-" + widths);
     // File systems limit names to 255 bytes; the place in the list is unique too.
-    return widths.length() <= LONGEST_SHAPE ? widths : "shape" + shapes.indexOf(shape);
+    return name.length() <= LONGEST_SHAPE ? name : "shape" + shapes.indexOf(shape);
+  }
+
+  /** The channels, with the kernel and the pooling where they are not the default. */
+  private static String name(Convolution convolution) {
+    return convolution.channels()
+        + (convolution.kernel() == 3 ? "" : "k" + convolution.kernel())
+        + (convolution.pool() == 2 ? "" : "p" + convolution.pool());
   }
 
   /** All digits without a point: 0.005 is {@code 5e-3}. */

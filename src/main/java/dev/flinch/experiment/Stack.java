@@ -1,5 +1,6 @@
 package dev.flinch.experiment;
 
+import dev.flinch.device.ImageShape;
 import dev.flinch.network.Architecture;
 import java.util.List;
 
@@ -13,7 +14,7 @@ public record Stack(List<Replica> replicas) {
   }
 
   /** The architecture of all replicas. */
-  public Architecture architecture(int inputs, int classes) {
-    return replicas.get(0).architecture(inputs, classes);
+  public Architecture architecture(ImageShape image, int classes) {
+    return replicas.get(0).architecture(image, classes);
   }
 }

@@ -265,6 +265,7 @@ public final class StackWork {
       results.add(
           new NetworkResult(
               asked.id(),
+              asked.shape().convolutions(),
               asked.shape().hidden(),
               asked.activation(),
               asked.biases(),

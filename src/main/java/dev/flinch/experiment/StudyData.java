@@ -10,6 +10,7 @@ import dev.flinch.data.Splits;
 import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.JacobianNorm;
+import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.Configuration.Split;
 import dev.flinch.network.Architecture;
 import dev.flinch.training.Augmentation;
@@ -86,7 +87,9 @@ public record StudyData(
         measures.stiffness() == null
             ? null
             : FixedImages.of(measures.stiffness(), splits, problems);
-    requireMemory(configuration, data, problems);
+    if (requireMaps(configuration.networks().shapes(), data.train().shape(), problems)) {
+      requireMemory(configuration, data, problems);
+    }
     if (!problems.isEmpty()) {
       throw new RequestException(
           "%s doesn't allow what is asked:\n  %s"
@@ -98,7 +101,7 @@ public record StudyData(
   /** The architecture of a stack's networks between this data's inputs and classes. */
   public Architecture architecture(Stack stack) {
     LabelledImages train = splits.train();
-    return stack.architecture(train.shape().size(), train.classes());
+    return stack.architecture(train.shape(), train.classes());
   }
 
   /** The images of a split that a measure is taken at. */
@@ -169,18 +172,38 @@ public record StudyData(
     }
   }
 
+  /** Whether the images allow all convolutions. */
+  private static boolean requireMaps(List<Shape> shapes, ImageShape image, List<String> problems) {
+    int before = problems.size();
+    for (int s = 0; s < shapes.size(); s++) {
+      String path = "networks.shapes[%d]".formatted(s);
+      Architecture.misfit(image, shapes.get(s).convolutions())
+          .ifPresent(
+              misfit ->
+                  problems.add(
+                      "%s.convolutions[%d].%s: expected %s of images of %s, found %d"
+                          .formatted(
+                              path,
+                              misfit.layer(),
+                              misfit.part(),
+                              misfit.most(),
+                              image,
+                              misfit.found())));
+    }
+    return problems.size() == before;
+  }
+
   /**
    * The weights of all networks are in memory together when they are written to one file, and a
    * network's with its optimizer's state when they go to a checkpoint.
    */
   private static void requireMemory(
       Configuration configuration, DataSet data, List<String> problems) {
-    int inputs = data.train().shape().size();
     int copies = 1 + configuration.training().optimizer().slots();
     long all = 0;
     long largest = 0;
     for (Stack stack : configuration.stacks()) {
-      Architecture architecture = stack.architecture(inputs, data.train().classes());
+      Architecture architecture = stack.architecture(data.train().shape(), data.train().classes());
       long network = Float.BYTES * architecture.parameters();
       all += stack.replicas().size() * network;
       largest = Math.max(largest, copies * network);

@@ -3,6 +3,7 @@ package dev.flinch.experiment;
 import dev.flinch.device.Curve;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.StiffnessRecord.OfPairs;
+import dev.flinch.network.Architecture;
 import dev.flinch.report.Estimate;
 import dev.flinch.report.Figure;
 import dev.flinch.report.GapFigure;
@@ -73,25 +74,22 @@ final class StudyReport {
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
     return nameWithoutRate(study, network)
-        + (study.training().learningRates().size() > 1 ? ", rate " + network.learningRate() : "");
+        + (study.training().learningRates().size() > 1
+            ? ", rate " + number(network.learningRate())
+            : "");
   }
 
   private static String nameWithoutRate(Configuration study, NetworkResult network) {
-    Configuration.Shape shape = new Configuration.Shape(network.hidden());
-    // The ends of the network say nothing here: the data gives all networks the same.
-    return new Replica(
-                "",
-                shape,
-                network.activation(),
-                network.biases(),
-                network.initScale(),
-                network.learningRate(),
-                network.labels(),
-                network.augmentation(),
-                network.seed())
-            .architecture(1, 1)
-            .title()
-        + (study.networks().initScales().size() > 1 ? ", scale " + network.initScale() : "");
+    return Architecture.title(
+            network.convolutions(), network.hidden(), network.activation(), network.biases())
+        + (study.networks().initScales().size() > 1
+            ? ", scale " + number(network.initScale())
+            : "");
+  }
+
+  /** As people write it: 0.5, 0.001, 2.5e-4. */
+  private static String number(double value) {
+    return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
   }
 
   /** A row for every group: means over seeds with their standard errors. */

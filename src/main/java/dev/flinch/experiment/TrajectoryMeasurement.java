@@ -81,6 +81,11 @@ public final class TrajectoryMeasurement {
       throw new RequestException(
           "comparing sampling with exact crossings needs both: leave out --points, or add --exact");
     }
+    if (request.compare() && network.architecture().isConvolutional()) {
+      throw new RequestException(
+          "exact crossings, which sampling is compared with, are found of fully connected networks only, and this one is %s; leave out --compare"
+              .formatted(network.architecture().title()));
+    }
     if (request.compare() && !ExactTrajectory.isPossible(network.architecture())) {
       throw new RequestException(
           "%s has no linear regions, and so no exact crossings to compare sampling with"

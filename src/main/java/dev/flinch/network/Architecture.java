@@ -6,6 +6,7 @@ import dev.flinch.device.PatchShape;
 import dev.flinch.device.PoolShape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -82,6 +83,51 @@ public record Architecture(
             .collect(Collectors.toList()),
         activation,
         false);
+  }
+
+  /**
+   * A convolution that images don't allow.
+   *
+   * @param layer which
+   * @param part of it that is too large, {@code channels}, {@code kernel} or {@code pool}
+   * @param most what is expected, such as {@code ≤ 7, the side of its maps of 16 × 7 × 7}
+   * @param found the part's value
+   */
+  public record Misfit(int layer, String part, String most, int found) {}
+
+  /**
+   * The first of the convolutions that images of a shape don't allow: its pooling has windows
+   * larger than its maps, or its maps or patches are more numbers than an array holds.
+   */
+  public static Optional<Misfit> misfit(ImageShape image, List<Convolution> convolutions) {
+    ImageShape map = image;
+    for (int l = 0; l < convolutions.size(); l++) {
+      Convolution convolution = convolutions.get(l);
+      long pixels = (long) map.height() * map.width();
+      int side = Math.min(map.height(), map.width());
+      long mostChannels = Integer.MAX_VALUE / pixels;
+      double patches = (double) pixels * map.channels() * convolution.kernel();
+      if (convolution.channels() > mostChannels) {
+        String most = "≤ %d, for maps of at most 2^31 − 1 units".formatted(mostChannels);
+        return Optional.of(new Misfit(l, "channels", most, convolution.channels()));
+      }
+      if (patches * convolution.kernel() > Integer.MAX_VALUE) {
+        String most = "patches of at most 2^31 − 1 numbers in all of a map of %s".formatted(map);
+        return Optional.of(new Misfit(l, "kernel", most, convolution.kernel()));
+      }
+      if (convolution.pool() > side) {
+        String most = "≤ %d, the shorter side of its maps of %d × %d pixels";
+        return Optional.of(
+            new Misfit(
+                l, "pool", most.formatted(side, map.height(), map.width()), convolution.pool()));
+      }
+      map =
+          new ImageShape(
+              convolution.channels(),
+              map.height() / convolution.pool(),
+              map.width() / convolution.pool());
+    }
+    return Optional.empty();
   }
 
   /** Units of the input and of what each convolutional layer writes. */
@@ -219,16 +265,26 @@ public record Architecture(
    * conv 16/2–32/2–100 ReLU} with pooled maps of 16 and 32 channels.
    */
   public String title() {
-    List<Integer> hidden = units.subList(1 + convolutions.size(), depth());
+    return title(convolutions, hidden(), activation, biases);
+  }
+
+  /** Units of the hidden layers that are fully connected. */
+  public List<Integer> hidden() {
+    return units.subList(1 + convolutions.size(), depth());
+  }
+
+  /** The {@link #title} of a network between whatever inputs and classes. */
+  public static String title(
+      List<Convolution> convolutions, List<Integer> hidden, Activation activation, boolean biases) {
     String shape =
-        isConvolutional()
+        !convolutions.isEmpty()
             ? "conv "
                 + Stream.concat(
                         convolutions.stream().map(Convolution::title),
                         hidden.stream().map(String::valueOf))
                     .collect(Collectors.joining("–"))
             : hidden.stream().distinct().count() == 1
-                ? depth() + "×" + hidden.get(0)
+                ? hidden.size() + 1 + "×" + hidden.get(0)
                 : hidden.isEmpty()
                     ? "linear"
                     : hidden.stream().map(String::valueOf).collect(Collectors.joining("–"));

@@ -50,7 +50,7 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
     return new ForwardBuffers(
         z,
         each(z.length - 1, l -> LayerMatrices.read(pair[l % 2], architecture, l + 1, 1, rows)),
-        maps(scope, architecture, 1, rows),
+        maps(scope, architecture, rows),
         patches(architecture, 1, rows, l -> common));
   }
 
@@ -65,7 +65,7 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
               DeviceArray data = scope.floats(length(replicas, rows, architecture.unitsIn(l + 1)));
               return LayerMatrices.read(data, architecture, l + 1, replicas, rows);
             }),
-        maps(scope, architecture, replicas, rows),
+        each(architecture.depth() - 1, l -> ownMaps(scope, architecture, l, replicas, rows)),
         patches(
             architecture,
             replicas,
@@ -100,8 +100,21 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
         : null;
   }
 
+  /**
+   * Activations before pooling, of this layer alone: lanes pass some rows each, and at the same
+   * time may be at layers whose rows begin elsewhere.
+   */
+  private static Matrix ownMaps(
+      Scope scope, Architecture architecture, int layer, int replicas, int rows) {
+    if (!architecture.isPooled(layer)) {
+      return null;
+    }
+    DeviceArray data = scope.floats((long) replicas * rows * architecture.unitsOut(layer));
+    return LayerMatrices.written(data, architecture, layer, replicas, rows);
+  }
+
   /** Activations before pooling, of one layer after the other in the same memory. */
-  private static Matrix[] maps(Scope scope, Architecture architecture, int replicas, int rows) {
+  private static Matrix[] maps(Scope scope, Architecture architecture, int rows) {
     int hidden = architecture.depth() - 1;
     int widest =
         IntStream.range(0, hidden)
@@ -109,12 +122,12 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
             .map(architecture::unitsOut)
             .max()
             .orElse(0);
-    DeviceArray data = widest == 0 ? null : scope.floats((long) replicas * rows * widest);
+    DeviceArray data = widest == 0 ? null : scope.floats((long) rows * widest);
     return each(
         hidden,
         l ->
             architecture.isPooled(l)
-                ? LayerMatrices.written(data, architecture, l, replicas, rows)
+                ? LayerMatrices.written(data, architecture, l, 1, rows)
                 : null);
   }
 

@@ -19,8 +19,11 @@ import java.util.Set;
  */
 record PostgresAddress(String host, int port, String database, Map<String, String> parameters)
     implements Serializable {
-  private static final String EXPECTED = "jdbc:postgresql://HOST[:PORT]/DATABASE[?PARAMETER=VALUE]";
+  /** How users write one. */
+  static final String EXPECTED = "jdbc:postgresql://HOST[:PORT]/DATABASE[?PARAMETER=VALUE]";
+
   private static final int PORT = 5432;
+  private static final int LAST_PORT = 65_535;
 
   /** Parameters that would show in lists of processes and in histories of shells. */
   private static final Set<String> SECRETS = Set.of("password", "sslpassword");
@@ -47,6 +50,10 @@ record PostgresAddress(String host, int port, String database, Map<String, Strin
     String path = uri.getPath() == null ? "" : uri.getPath();
     if (uri.getHost() == null || path.length() < 2 || uri.getFragment() != null) {
       throw new RequestException("%s: expected %s".formatted(url, EXPECTED));
+    }
+    if (uri.getPort() == 0 || uri.getPort() > LAST_PORT) {
+      throw new RequestException(
+          "%s: expected a port from 1 to %d, found %d".formatted(url, LAST_PORT, uri.getPort()));
     }
     String host = uri.getHost().replaceAll("^\\[|]$", "");
     return new PostgresAddress(

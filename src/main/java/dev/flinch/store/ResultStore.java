@@ -1,7 +1,6 @@
 package dev.flinch.store;
 
 import dev.flinch.base.RequestException;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -66,16 +65,6 @@ public final class ResultStore implements AutoCloseable {
     this.transactions = new Transactions(database, create, location.hasAnswered() && !create);
     this.stacks = new StackTable(database);
     this.networks = new NetworkTable(database);
-  }
-
-  /** The same as {@link #open(StoreLocation)} of a file. */
-  public static ResultStore open(Path file) {
-    return open(StoreLocation.file(file));
-  }
-
-  /** The same as {@link #openExisting(StoreLocation)} of a file. */
-  public static ResultStore openExisting(Path file) {
-    return openExisting(StoreLocation.file(file));
   }
 
   /**

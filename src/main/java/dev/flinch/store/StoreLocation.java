@@ -60,6 +60,11 @@ public final class StoreLocation implements Serializable {
 
   /** The same with the environment's variables. */
   static StoreLocation of(String text, Map<String, String> environment) {
+    if (text.isBlank()) {
+      throw new RequestException(
+          "the sweep's store: expected a file, or a PostgreSQL database as %s, found nothing"
+              .formatted(PostgresAddress.EXPECTED));
+    }
     if (!isUrl(text)) {
       return file(Path.of(text));
     }

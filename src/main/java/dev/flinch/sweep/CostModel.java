@@ -65,7 +65,7 @@ final class CostModel {
    */
   CostModel(Configuration network, DataSetSize data, long train, Rate rate) {
     this.rate = rate;
-    architecture = network.replicas().get(0).architecture(data.shape().size(), data.classes());
+    architecture = network.replicas().get(0).architecture(data.shape(), data.classes());
     bytes = StackWork.bytes(network, architecture, (int) train);
     boolean fullBatch = network.training().optimizer() == Optimizer.LBFGS;
     long batch = fullBatch ? train : Math.min(train, network.training().batchSize());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Json;
 import dev.flinch.experiment.Replica;
+import dev.flinch.network.Architecture;
 import dev.flinch.report.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -250,11 +251,11 @@ public record DryRun(
     Replica replica = of.replicas().get(0);
     return List.of(
         network.identity,
-        "%d×%d %s"
-            .formatted(
-                replica.shape().depth(),
-                replica.shape().hidden().get(0),
-                replica.activation().label()),
+        Architecture.title(
+            replica.shape().convolutions(),
+            replica.shape().hidden(),
+            replica.activation(),
+            replica.biases()),
         "%s, %s labels".formatted(of.training().optimizer().label(), replica.labels()),
         String.valueOf(replica.seed()));
   }

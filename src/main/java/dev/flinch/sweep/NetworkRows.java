@@ -14,7 +14,6 @@ import dev.flinch.store.NetworkRow;
 import dev.flinch.store.NetworkRow.Builder;
 import dev.flinch.training.Evaluation;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -24,7 +23,7 @@ final class NetworkRows {
 
   /** What was chosen of the one network of a configuration, before anything is known of it. */
   static Builder planned(Configuration one) {
-    List<Integer> hidden = one.networks().shapes().get(0).hidden();
+    Configuration.Shape shape = one.networks().shapes().get(0);
     Configuration.Training training = one.training();
     return NetworkRow.builder()
         .set(Column.IDENTITY, NetworkIdentity.of(one))
@@ -33,8 +32,8 @@ final class NetworkRows {
         .set(Column.DATASET, one.data().dataset())
         .set(Column.TRAIN_IMAGES, one.data().train())
         .set(Column.CROP, one.data().crop())
-        .set(Column.DEPTH, hidden.size() + 1)
-        .set(Column.WIDTH, Collections.max(hidden))
+        .set(Column.DEPTH, shape.depth())
+        .set(Column.WIDTH, shape.width())
         .set(Column.ACTIVATION, one.networks().activations().get(0).label())
         .set(Column.BIASES, one.networks().biases() ? 1 : 0)
         .set(Column.INIT_SCALE, one.networks().initScales().get(0))

@@ -3,8 +3,10 @@ package dev.flinch.sweep;
 import dev.flinch.base.RequestException;
 import dev.flinch.store.StoreLocation;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
@@ -32,10 +34,34 @@ public record SweepFolder(Path path) {
       return StoreLocation.file(results());
     }
     try {
-      return StoreLocation.of(Files.readString(elsewhere()).strip());
+      return named(Files.readString(elsewhere()).strip());
+    } catch (CharacterCodingException e) {
+      throw notNamed(e);
     } catch (IOException e) {
-      throw new RequestException(elsewhere() + ": cannot be read: " + e.getMessage(), e);
+      throw new RequestException(
+          "%s: cannot be read: %s".formatted(elsewhere(), RequestException.reason(e)), e);
     }
+  }
+
+  private StoreLocation named(String text) {
+    try {
+      StoreLocation store = StoreLocation.of(text);
+      if (text.lines().count() == 1 && (store.isShared() || Path.of(text).isAbsolute())) {
+        return store;
+      }
+    } catch (InvalidPathException e) {
+      throw notNamed(e);
+    } catch (RequestException e) {
+      throw new RequestException("%s: %s".formatted(elsewhere(), e.getMessage()), e);
+    }
+    throw notNamed(null);
+  }
+
+  private RequestException notNamed(Exception cause) {
+    return new RequestException(
+        "%s: expected one line, the URL or the absolute path of the sweep's store, found something else; put it right, or choose another folder"
+            .formatted(elsewhere()),
+        cause);
   }
 
   /** Whether a sweep has begun here. */

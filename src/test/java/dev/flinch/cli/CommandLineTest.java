@@ -162,7 +162,47 @@ class CommandLineTest {
     assertRefused(flinch("report", folder.resolve("none").toString()), "flinch sweep");
     assertRefused(flinch("results", folder.resolve("none").toString()), "none");
     assertRefused(flinch("sweep", "configs/tiny.json", "--dry-run"), "factors");
-    assertRefused(flinch("sweep", file.toString(), "--lease", "0"), "--lease", "0");
+  }
+
+  @Test
+  void wrongRequestsForASweepAreRefusedBeforeAnythingIsWritten() throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("one.json"),
+            """
+            {
+              "title": "One network",
+              "factors": {"dataset": "glyphs", "depth": 2, "width": 3, "learningRate": 0.01}
+            }
+            """);
+    String[][] requests = {
+      {"--engine", "flink", "expected one of local, spark, found 'flink'"},
+      {"--lease", "0", "--lease: expected 1 to 2592000 seconds, found 0"},
+      {"--lease", "9223372036854775807", "found 9223372036854775807"},
+      {"--lease", "9223372036854775808", "a whole number that is smaller, found '922337203685"},
+      {"--lease", "a minute", "'--lease': expected a whole number, found 'a minute'"},
+      {"--patience", "2592001", "--patience: expected 1 to 2592000 seconds, found 2592001"},
+      {"--master", "local[2]", "--master and --conf go with --engine spark"},
+      {"--store", " ", "expected a file, or a PostgreSQL database as jdbc:postgresql:", "nothing"},
+      {"--store", "mysql://host/d", "mysql://host/d: expected a file, or a PostgreSQL database"},
+      {"--store", "jdbc:postgresql://host/d?password=x", "without credentials", "PGPASSWORD"}
+    };
+    Path sweep = folder.resolve("sweep");
+    for (String[] request : requests) {
+      assertRefused(
+          flinch(
+              "sweep",
+              file.toString(),
+              "--out",
+              sweep.toString(),
+              "--device",
+              "cpu",
+              request[0],
+              request[1]),
+          Arrays.copyOfRange(request, 2, request.length));
+      assertFalse(Files.exists(sweep), request[0]);
+    }
+    assertRefused(flinch("sweep", file.toString(), "--out", ""), "--out: expected a folder");
   }
 
   @Test

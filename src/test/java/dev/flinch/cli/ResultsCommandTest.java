@@ -12,6 +12,7 @@ import dev.flinch.store.NetworkRow;
 import dev.flinch.store.PlannedStack;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.SweepHeader;
+import dev.flinch.sweep.SweepFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -55,7 +56,7 @@ class ResultsCommandTest {
         List.of(
             new PlannedStack(2, identities.subList(0, 2 * settings)),
             new PlannedStack(1, identities.subList(2 * settings, 2 * settings + 1)));
-    try (ResultStore store = ResultStore.open(sweep.resolve("results.sqlite"))) {
+    try (ResultStore store = ResultStore.open(new SweepFolder(sweep).store())) {
       store.begin(
           new SweepHeader("depths", "{}", Map.of(), "0.1.0", Instant.EPOCH), stacks, List.of());
       Claim claim = store.claim("worker", Duration.ofMinutes(1)).orElseThrow();

@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.flinch.base.RequestException;
 import dev.flinch.device.Activation;
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration.Anchors;
 import dev.flinch.experiment.Configuration.Labels;
 import dev.flinch.experiment.Configuration.Shape;
 import dev.flinch.experiment.StiffnessMeasurement.Pairs;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.training.Augmentation;
 import dev.flinch.training.Optimizer;
 import java.io.IOException;
@@ -239,7 +241,7 @@ class ConfigurationTest {
             "data.crop: expected integer ≥ 1 or null, found 0",
             "networks.shapes[0].depth: expected ≥ 2, found 1",
             "networks.shapes[0].width: expected ≥ 1, found 0",
-            "networks.shapes[1].depth: expected only without hidden, found 3",
+            "networks.shapes[1].depth: expected only without hidden and convolutions, found 3",
             "networks.shapes[2].depth: expected integer from 2 to 10000, found nothing",
             "networks.shapes[2].width: expected integer ≥ 1, found nothing",
             "networks.shapes[3]: expected object, found 7",
@@ -347,6 +349,87 @@ class ConfigurationTest {
   void equalShapesInDifferentWordsAreRepeated() {
     String refusal = refusal(SMALLEST, "networks.shapes.1={\"hidden\":[8]}");
     assertTrue(refusal.contains("networks.shapes[1]: expected no entry twice"), refusal);
+  }
+
+  private static final String CONVOLUTIONS =
+      "networks.shapes.0={\"convolutions\":[{\"channels\":16},{\"channels\":32,\"kernel\":5,\"pool\":1}]%s}";
+
+  @Test
+  void shapesMayBeginWithConvolutions() {
+    Configuration study =
+        load(
+            SMALLEST,
+            CONVOLUTIONS.formatted(""),
+            "networks.shapes.1={\"convolutions\":[{\"channels\":3,\"pool\":4}],\"hidden\":[9,7]}",
+            "networks.seeds=[1,2]");
+    assertEquals(
+        List.of(
+            new Shape(List.of(new Convolution(16, 3, 2), new Convolution(32, 5, 1)), List.of()),
+            new Shape(List.of(new Convolution(3, 3, 4)), List.of(9, 7))),
+        study.networks().shapes());
+    assertEquals(
+        List.of("conv16_32k5p1-s1", "conv16_32k5p1-s2", "conv3p4-9_7-s1", "conv3p4-9_7-s2"),
+        study.replicas().stream().map(Replica::id).toList());
+    assertEquals(2, study.stacks().size());
+    assertEquals(
+        Architecture.convolutional(
+            new ImageShape(1, 28, 28),
+            List.of(new Convolution(3, 3, 4)),
+            List.of(9, 7, 10),
+            Activation.RELU,
+            false),
+        study.stacks().get(1).architecture(new ImageShape(1, 28, 28), 10));
+    assertEquals(study, load(study.toJson()));
+    assertEquals(study, Configuration.ofJson(study.toJson()));
+    assertEquals(
+        "conv16_32_32-s1",
+        load(
+                SMALLEST,
+                "networks.shapes=[{\"convolutions\":[{\"channels\":16},{\"channels\":32},{\"channels\":32}]}]")
+            .replicas()
+            .get(0)
+            .id());
+  }
+
+  @Test
+  void impossibleConvolutionsAreRefused() {
+    assertEquals(
+        List.of(
+            "networks.shapes[0].convolutions[0].channels: expected ≥ 1, found 0",
+            "networks.shapes[0].convolutions[0].pool: expected ≥ 1, found 0",
+            "networks.shapes[0].convolutions[0].kernel: expected odd, found 4",
+            "networks.shapes[0].convolutions[1].channels: expected integer ≥ 1, found nothing"),
+        problems(
+            refusal(
+                SMALLEST,
+                "networks.shapes=[{\"convolutions\":[{\"channels\":0,\"kernel\":4,\"pool\":0},{}]}]")));
+    assertEquals(
+        List.of("networks.shapes[0].convolutions: expected at least one entry, found 0"),
+        problems(refusal(SMALLEST, "networks.shapes=[{\"convolutions\":[]}]")));
+    assertEquals(
+        List.of("networks.shapes[0].hidden: expected at least one entry, found 0"),
+        problems(refusal(SMALLEST, "networks.shapes=[{\"hidden\":[]}]")));
+    assertEquals(
+        List.of(
+            "networks.shapes[0].depth: expected only without hidden and convolutions, found 3",
+            "networks.shapes[0].width: expected only without hidden and convolutions, found 8"),
+        problems(refusal(SMALLEST, CONVOLUTIONS.formatted(",\"depth\":3,\"width\":8"))));
+  }
+
+  @Test
+  void exactWalksAndMissingLayersOfConvolutionsAreRefused() {
+    assertEquals(
+        List.of(
+            "measures.trajectories[1].method: expected \"auto\" or \"sampled\" with"
+                + " networks.shapes[0], which has convolutions, found \"exact\"",
+            "measures.regions[0].layer: expected ≤ 3, the hidden layers of networks.shapes[0], found"
+                + " 4"),
+        problems(
+            refusal(
+                SMALLEST,
+                CONVOLUTIONS.formatted(",\"hidden\":[5]"),
+                "measures.trajectories=[{\"kind\":\"random\"},{\"kind\":\"random\",\"method\":\"exact\"}]",
+                "measures.regions=[{\"layer\":4}]")));
   }
 
   @Test
@@ -479,7 +562,8 @@ class ConfigurationTest {
     List<Stack> stacks = study.stacks();
     assertEquals(2, stacks.size());
     assertEquals(
-        Architecture.uniform(784, 3, 8, 10, Activation.RELU), stacks.get(1).architecture(784, 10));
+        Architecture.uniform(784, 3, 8, 10, Activation.RELU),
+        stacks.get(1).architecture(new ImageShape(1, 28, 28), 10));
     assertEquals(study.replicas(), stacks.stream().flatMap(s -> s.replicas().stream()).toList());
   }
 

@@ -9,11 +9,24 @@ import dev.flinch.network.Convolution;
 import dev.flinch.network.Network;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
 
 /** Random networks and inputs by seed, and failures that name the seed. */
 public final class RandomNetworks {
+  /**
+   * Units of networks: widths around vector lengths, layers that widen and narrow, first ones that
+   * are narrower and wider than the input, depth 1.
+   */
+  public static final List<Integer[]> SHAPES =
+      List.of(
+          new Integer[] {5, 3},
+          new Integer[] {40, 2, 2},
+          new Integer[] {33, 31, 17, 10},
+          new Integer[] {3, 127, 1, 5},
+          new Integer[] {64, 16, 15, 33, 4});
+
   private RandomNetworks() {}
 
   /** Initial weights of §A.5; biases, where asked for, normal of standard deviation ½. */
@@ -58,6 +71,27 @@ public final class RandomNetworks {
             List.of(3),
             activation,
             biases));
+  }
+
+  /**
+   * A network of ReLU without biases whose logits are some 100 apart: probabilities and errors go
+   * down to 1e-43, whose squares no float32 holds.
+   */
+  public static Network saturated(long seed, Integer... units) {
+    Network initial = network(seed, Activation.RELU, false, units);
+    return scaled(initial, layer -> layer == units.length - 2 ? 30 : 1);
+  }
+
+  /** The same network with each layer's weights times a factor of their own. */
+  public static Network scaled(Network network, IntToDoubleFunction factors) {
+    float[][] weights = new float[network.weights().length][];
+    for (int l = 0; l < weights.length; l++) {
+      weights[l] = network.weights()[l].clone();
+      for (int k = 0; k < weights[l].length; k++) {
+        weights[l][k] *= (float) factors.applyAsDouble(l);
+      }
+    }
+    return new Network(network.architecture(), weights, network.biases());
   }
 
   /** {@code count} standard normal inputs of {@code d} components: {@code [count × d]}. */

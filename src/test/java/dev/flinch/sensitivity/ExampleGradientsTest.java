@@ -94,8 +94,11 @@ class ExampleGradientsTest {
         .toArray(double[][][]::new);
   }
 
-  private static double[] whole(double[][] layers) {
-    return Arrays.stream(layers).flatMapToDouble(Arrays::stream).toArray();
+  /** The same without a division into layers. */
+  private static double[][] whole(double[][][] explicit) {
+    return Arrays.stream(explicit)
+        .map(layers -> Arrays.stream(layers).flatMapToDouble(Arrays::stream).toArray())
+        .toArray(double[][]::new);
   }
 
   private static double dot(double[] a, double[] b) {
@@ -129,51 +132,51 @@ class ExampleGradientsTest {
     }
   }
 
-  /** Widths around vector lengths, layers that widen and narrow, depth 1. */
-  private static final List<Integer[]> SHAPES =
-      List.of(
-          new Integer[] {5, 3},
-          new Integer[] {40, 2, 2},
-          new Integer[] {33, 31, 17, 10},
-          new Integer[] {3, 127, 1, 5},
-          new Integer[] {64, 16, 15, 33, 4});
+  /** Compares all gradients with explicit ones; returns their norms. */
+  private static double[] assertAgreesWithExplicit(
+      Network network, float[] inputs, int[] classes, double tolerance) {
+    double[] norms = at(network, inputs, classes, ExampleGradients::norms);
+    assertAgrees(
+        whole(explicit(network, inputs, classes)),
+        cosines(network, inputs, classes),
+        norms,
+        tolerance);
+    return norms;
+  }
+
+  /** Compares whole gradients, and those of each layer, with explicit ones. */
+  private static void assertAllPartsAgree(Network network, int n, long seed) {
+    float[] inputs = RandomNetworks.inputs(seed, n, network.architecture().inputs());
+    int[] classes = classes(n, network.architecture().classes());
+    double[][][] explicit = explicit(network, inputs, classes);
+    at(
+        network,
+        inputs,
+        classes,
+        g -> {
+          assertAgrees(whole(explicit), g.cosines(g, Progress.NONE), g.norms(), 1e-5);
+          for (int l = 0; l < g.layers(); l++) {
+            int layer = l;
+            assertAgrees(
+                Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
+                g.cosines(layer, g, Progress.NONE),
+                g.norms(layer),
+                1e-5);
+          }
+          return null;
+        });
+  }
 
   @ParameterizedTest
   @EnumSource(Activation.class)
   void cosinesAndNormsAreThoseOfExplicitGradientsInDoublePrecision(Activation activation) {
-    int n = 37;
     for (boolean biases : new boolean[] {false, true}) {
-      for (Integer[] units : SHAPES) {
+      for (Integer[] units : RandomNetworks.SHAPES) {
         RandomNetworks.forSeeds(
             3,
-            seed -> {
-              Network network = RandomNetworks.network(seed, activation, biases, units);
-              float[] inputs = RandomNetworks.inputs(seed, n, units[0]);
-              int[] classes = classes(n, units[units.length - 1]);
-              double[][][] explicit = explicit(network, inputs, classes);
-              at(
-                  network,
-                  inputs,
-                  classes,
-                  g -> {
-                    assertAgrees(
-                        Arrays.stream(explicit)
-                            .map(ExampleGradientsTest::whole)
-                            .toArray(double[][]::new),
-                        g.cosines(g, Progress.NONE),
-                        g.norms(),
-                        1e-5);
-                    for (int l = 0; l < g.layers(); l++) {
-                      int layer = l;
-                      assertAgrees(
-                          Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
-                          g.cosines(layer, g, Progress.NONE),
-                          g.norms(layer),
-                          1e-5);
-                    }
-                    return null;
-                  });
-            });
+            seed ->
+                assertAllPartsAgree(
+                    RandomNetworks.network(seed, activation, biases, units), 37, seed));
       }
     }
   }
@@ -181,33 +184,9 @@ class ExampleGradientsTest {
   @ParameterizedTest
   @EnumSource(Activation.class)
   void convolutionalNetworksAgreeInWhicheverFormTheirLayersAreKept(Activation activation) {
-    int n = 19;
     for (boolean biases : new boolean[] {false, true}) {
       for (Architecture architecture : RandomNetworks.convolutional(activation, biases)) {
-        Network network = RandomNetworks.network(9, architecture);
-        float[] inputs = RandomNetworks.inputs(9, n, architecture.inputs());
-        int[] classes = classes(n, architecture.classes());
-        double[][][] explicit = explicit(network, inputs, classes);
-        at(
-            network,
-            inputs,
-            classes,
-            g -> {
-              assertAgrees(
-                  Arrays.stream(explicit).map(ExampleGradientsTest::whole).toArray(double[][]::new),
-                  g.cosines(g, Progress.NONE),
-                  g.norms(),
-                  1e-5);
-              for (int l = 0; l < g.layers(); l++) {
-                int layer = l;
-                assertAgrees(
-                    Arrays.stream(explicit).map(e -> e[layer]).toArray(double[][]::new),
-                    g.cosines(layer, g, Progress.NONE),
-                    g.norms(layer),
-                    1e-5);
-              }
-              return null;
-            });
+        assertAllPartsAgree(RandomNetworks.network(9, architecture), 19, 9);
       }
     }
   }
@@ -218,18 +197,7 @@ class ExampleGradientsTest {
     int n = 20;
     float[] inputs = RandomNetworks.inputs(1, n, 784);
     int[] classes = classes(n, 10);
-    double[][] explicit =
-        Arrays.stream(explicit(network, inputs, classes))
-            .map(ExampleGradientsTest::whole)
-            .toArray(double[][]::new);
-    at(
-        network,
-        inputs,
-        classes,
-        g -> {
-          assertAgrees(explicit, g.cosines(g, Progress.NONE), g.norms(), 1e-5);
-          return null;
-        });
+    assertAgreesWithExplicit(network, inputs, classes, 1e-5);
   }
 
   @Test
@@ -284,13 +252,7 @@ class ExampleGradientsTest {
 
   @Test
   void gradientsTooSmallForFloat32KeepTheirDirections() {
-    // Logits some 100 apart: errors down to 1e-43, whose squares no float32 holds.
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 20, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 20, 30, 6);
     int n = 50;
     float[] inputs = RandomNetworks.inputs(5, n, 20);
     Reference reference = Reference.of(network);
@@ -304,21 +266,10 @@ class ExampleGradientsTest {
                       .reduce(0, (best, c) -> logits[c] > logits[best] ? c : best);
                 })
             .toArray();
-    double[][] explicit =
-        Arrays.stream(explicit(network, inputs, classes))
-            .map(ExampleGradientsTest::whole)
-            .toArray(double[][]::new);
-    at(
-        network,
-        inputs,
-        classes,
-        g -> {
-          double smallest = Arrays.stream(g.norms()).min().orElseThrow();
-          assertTrue(smallest > 0 && smallest < 1e-30, "the test saturates: " + smallest);
-          // A logit of 200 is known to 2 ⋅ 10⁻⁵, and its exponential to as much of itself.
-          assertAgrees(explicit, g.cosines(g, Progress.NONE), g.norms(), 1e-4);
-          return null;
-        });
+    // A logit of 200 is known to 2 ⋅ 10⁻⁵, and its exponential to as much of itself.
+    double[] norms = assertAgreesWithExplicit(network, inputs, classes, 1e-4);
+    double smallest = Arrays.stream(norms).min().orElseThrow();
+    assertTrue(smallest > 0 && smallest < 1e-30, "the test saturates: " + smallest);
   }
 
   @Test
@@ -326,30 +277,12 @@ class ExampleGradientsTest {
     Integer[] units = new Integer[25];
     Arrays.fill(units, 12);
     Network plain = RandomNetworks.network(6, Activation.RELU, false, units);
-    float[][] scaled = new float[plain.weights().length][];
-    for (int l = 0; l < scaled.length; l++) {
-      scaled[l] = plain.weights()[l].clone();
-      for (int k = 0; k < scaled[l].length; k++) {
-        scaled[l][k] *= 0.05f;
-      }
-    }
-    Network network = new Network(plain.architecture(), scaled, null);
+    Network network = RandomNetworks.scaled(plain, layer -> 0.05);
     int n = 20;
     float[] inputs = RandomNetworks.inputs(6, n, 12);
     int[] classes = classes(n, 12);
-    double[][] explicit =
-        Arrays.stream(explicit(network, inputs, classes))
-            .map(ExampleGradientsTest::whole)
-            .toArray(double[][]::new);
-    at(
-        network,
-        inputs,
-        classes,
-        g -> {
-          assertTrue(g.norms()[0] < 1e-20, "too large: " + g.norms()[0]);
-          assertAgrees(explicit, g.cosines(g, Progress.NONE), g.norms(), 1e-5);
-          return null;
-        });
+    double[] norms = assertAgreesWithExplicit(network, inputs, classes, 1e-5);
+    assertTrue(norms[0] < 1e-20, "too large: " + norms[0]);
   }
 
   @Test

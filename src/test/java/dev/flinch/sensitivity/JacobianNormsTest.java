@@ -43,21 +43,12 @@ class JacobianNormsTest {
     }
   }
 
-  /** Widths around vector lengths, first layers narrower and wider than the input, depth 1. */
-  private static final List<Integer[]> SHAPES =
-      List.of(
-          new Integer[] {5, 3},
-          new Integer[] {40, 2, 2},
-          new Integer[] {33, 31, 17, 10},
-          new Integer[] {3, 127, 1, 5},
-          new Integer[] {64, 16, 15, 33, 4});
-
   @ParameterizedTest
   @EnumSource(Activation.class)
   void agreeWithDoublePrecisionAtEveryPoint(Activation activation) {
     int n = 101;
     for (boolean biases : new boolean[] {false, true}) {
-      for (Integer[] units : SHAPES) {
+      for (Integer[] units : RandomNetworks.SHAPES) {
         RandomNetworks.forSeeds(
             3,
             seed -> {
@@ -126,13 +117,7 @@ class JacobianNormsTest {
 
   @Test
   void saturatedProbabilitiesKeepTheirRelativeAccuracy() {
-    // Logits some 100 apart: probabilities down to 1e-43, whose squares no float32 holds.
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 20, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 20, 30, 6);
     float[] inputs = RandomNetworks.inputs(5, 50, 20);
     JacobianNorms norms = norms(List.of(network), inputs, 50, Jacobian.PROBABILITIES)[0];
     Reference reference = Reference.of(network);
@@ -206,12 +191,7 @@ class JacobianNormsTest {
 
   @Test
   void normsByRegionKeepTheirRelativeAccuracyWhereProbabilitiesSaturate() {
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 10, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 10, 30, 6);
     Ellipse ellipse = Ellipse.random(10, 5);
     int k = 2000;
     TrajectoryNorms norms;

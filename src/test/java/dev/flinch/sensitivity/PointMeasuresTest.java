@@ -54,6 +54,17 @@ class PointMeasuresTest {
     assertEquals(expected, found, 2e-4 * Math.abs(expected), what);
   }
 
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void pointsOfConvolutionalNetworksAreThoseOfTheDefinitions(Activation activation) {
+    for (Architecture architecture : RandomNetworks.convolutional(activation, true)) {
+      Network network = RandomNetworks.network(3, architecture);
+      float[] inputs = RandomNetworks.inputs(3, 17, architecture.inputs());
+      int[] labels = labels(17, architecture.classes());
+      assertThoseOf(network, inputs, measure(DEVICE, List.of(network), inputs, labels)[0]);
+    }
+  }
+
   /** Compares all columns with the definitions in double precision. */
   private static void assertThoseOf(Network network, float[] inputs, PointMeasures found) {
     Reference reference = Reference.of(network);
@@ -173,12 +184,7 @@ class PointMeasuresTest {
 
   @Test
   void relativeAccuracyIsKeptWhereProbabilitiesSaturate() {
-    Network small = RandomNetworks.network(5, Activation.RELU, false, 10, 30, 6);
-    float[][] weights = {small.weights()[0], small.weights()[1].clone()};
-    for (int i = 0; i < weights[1].length; i++) {
-      weights[1][i] *= 30;
-    }
-    Network network = new Network(small.architecture(), weights, null);
+    Network network = RandomNetworks.saturated(5, 10, 30, 6);
     int n = 300;
     float[] inputs = RandomNetworks.inputs(5, n, 10);
     PointMeasures found = measure(DEVICE, List.of(network), inputs, labels(n, 6))[0];

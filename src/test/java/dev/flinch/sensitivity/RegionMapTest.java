@@ -7,6 +7,7 @@ import dev.flinch.base.Progress;
 import dev.flinch.device.Activation;
 import dev.flinch.device.PatternHash;
 import dev.flinch.device.cpu.CpuDevice;
+import dev.flinch.network.Architecture;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.RandomNetworks;
@@ -34,9 +35,13 @@ class RegionMapTest {
   }
 
   private static Plane plane(long seed) {
-    float[] x = RandomNetworks.inputs(seed, 3, D);
+    return plane(seed, D);
+  }
+
+  private static Plane plane(long seed, int d) {
+    float[] x = RandomNetworks.inputs(seed, 3, d);
     return Plane.through(
-        Arrays.copyOf(x, D), Arrays.copyOfRange(x, D, 2 * D), Arrays.copyOfRange(x, 2 * D, 3 * D));
+        Arrays.copyOf(x, d), Arrays.copyOfRange(x, d, 2 * d), Arrays.copyOfRange(x, 2 * d, 3 * d));
   }
 
   private static RegionMap map(Network network, Plane plane, int size, HiddenLayers layers) {
@@ -106,6 +111,19 @@ class RegionMapTest {
                 });
           }
         }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void patternsOfConvolutionalNetworksAgreeToo(Activation activation) {
+    for (Architecture architecture : RandomNetworks.convolutional(activation, true)) {
+      Network network = RandomNetworks.network(3, architecture);
+      Plane plane = plane(53, architecture.inputs());
+      for (HiddenLayers layers :
+          List.of(HiddenLayers.all(architecture), HiddenLayers.one(0), HiddenLayers.one(1))) {
+        agrees(network, plane, 31, layers);
       }
     }
   }

@@ -34,6 +34,10 @@ class StoreFailuresTest {
     return folder.resolve("results.sqlite");
   }
 
+  private StoreLocation location() {
+    return StoreLocation.file(file());
+  }
+
   private static void refuses(Executable opening, String... said) {
     String message = assertThrows(RequestException.class, opening).getMessage();
     for (String part : said) {
@@ -53,34 +57,34 @@ class StoreFailuresTest {
 
   @Test
   void whatIsNotThereIsNotMade() {
-    refuses(() -> ResultStore.openExisting(file()), file().toString(), "name a sweep");
+    refuses(() -> ResultStore.openExisting(location()), file().toString(), "name a sweep");
     assertFalse(Files.exists(file()));
   }
 
   @Test
   void anEmptyFileBecomesAStore() throws IOException {
     Files.createFile(file());
-    refuses(() -> ResultStore.openExisting(file()), "empty file");
-    try (ResultStore store = ResultStore.open(file())) {
+    refuses(() -> ResultStore.openExisting(location()), "empty file");
+    try (ResultStore store = ResultStore.open(location())) {
       assertEquals(Optional.empty(), store.header());
     }
-    ResultStore.openExisting(file()).close();
+    ResultStore.openExisting(location()).close();
   }
 
   @Test
   void missingFoldersAreMade() {
     Path deep = folder.resolve("runs").resolve("sweep").resolve("results.sqlite");
-    ResultStore.open(deep).close();
+    ResultStore.open(StoreLocation.file(deep)).close();
     assertTrue(Files.exists(deep));
   }
 
   @Test
   void laterVersionsAreLeftAlone() throws SQLException, IOException {
-    ResultStore.open(file()).close();
+    ResultStore.open(location()).close();
     change("UPDATE flinch_schema_history SET version = '99'");
     byte[] before = Files.readAllBytes(file());
-    refuses(() -> ResultStore.open(file()), file().toString(), "found 99", "a later one");
-    refuses(() -> ResultStore.openExisting(file()), "found 99");
+    refuses(() -> ResultStore.open(location()), file().toString(), "found 99", "a later one");
+    refuses(() -> ResultStore.openExisting(location()), "found 99");
     assertEquals(List.of(), differences(before));
   }
 
@@ -101,31 +105,34 @@ class StoreFailuresTest {
   void otherFilesAreLeftAlone() throws IOException, SQLException {
     String text = "not a database, but a text of some length\n".repeat(50);
     Files.writeString(file(), text);
-    refuses(() -> ResultStore.open(file()), file().toString(), "expected results of a sweep");
-    refuses(() -> ResultStore.openExisting(file()), "expected results of a sweep");
+    refuses(() -> ResultStore.open(location()), file().toString(), "expected results of a sweep");
+    refuses(() -> ResultStore.openExisting(location()), "expected results of a sweep");
     assertEquals(text, Files.readString(file()));
 
     Files.delete(file());
     change("CREATE TABLE bookmark (url TEXT)");
-    refuses(() -> ResultStore.open(file()), "something else (table bookmark)");
+    refuses(() -> ResultStore.open(location()), "something else (table bookmark)");
   }
 
   @Test
   void foldersAndPlacesThatCannotBeWrittenAreRefused() throws IOException {
-    refuses(() -> ResultStore.open(folder), "found a folder");
-    refuses(() -> ResultStore.openExisting(folder), "found a folder");
+    refuses(() -> ResultStore.open(StoreLocation.file(folder)), "found a folder");
+    refuses(() -> ResultStore.openExisting(StoreLocation.file(folder)), "found a folder");
     Path text = Files.writeString(folder.resolve("text"), "a file");
-    refuses(() -> ResultStore.open(text.resolve("results.sqlite")), "choose another");
+    refuses(
+        () -> ResultStore.open(StoreLocation.file(text.resolve("results.sqlite"))),
+        "choose another");
     // Nobody makes files there, root included.
-    refuses(() -> ResultStore.open(Path.of("/proc/self/results.sqlite")), "/proc/self");
+    refuses(
+        () -> ResultStore.open(StoreLocation.file(Path.of("/proc/self/results.sqlite"))),
+        "/proc/self");
   }
 
   @Test
   void whatAnotherProcessHoldsTooLongIsSaidSo() throws SQLException {
-    ResultStore.open(file()).close();
+    ResultStore.open(location()).close();
     SqliteFile impatient = new SqliteFile(file(), Duration.ofMillis(200), List.of());
-    try (ResultStore store =
-            ResultStore.open(StoreLocation.file(file()), impatient, Clock.systemUTC(), false);
+    try (ResultStore store = ResultStore.open(location(), impatient, Clock.systemUTC(), false);
         Connection other = DriverManager.getConnection("jdbc:sqlite:" + file());
         Statement statement = other.createStatement()) {
       statement.execute("BEGIN IMMEDIATE");
@@ -139,14 +146,13 @@ class StoreFailuresTest {
   @Test
   void aFullDiskLosesNothingThatWasDone() {
     List<String> done = new ArrayList<>();
-    try (ResultStore store = ResultStore.open(file())) {
+    try (ResultStore store = ResultStore.open(location())) {
       assertTrue(store.begin(Sweeps.HEADER, Sweeps.stacks(200, 10), List.of()));
     }
     // SQLite fails as on a full disk where a file would have more pages than it may.
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 250"));
-    try (ResultStore store =
-        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), false)) {
+    try (ResultStore store = ResultStore.open(location(), small, Clock.systemUTC(), false)) {
       refuses(
           () -> {
             while (true) {
@@ -163,8 +169,7 @@ class StoreFailuresTest {
       assertEquals(1, store.counts().runningStacks());
     }
     assertTrue(done.size() > 100, "done " + done.size());
-    try (ResultStore store =
-        ResultStore.open(StoreLocation.file(file()), Clock.offset(Clock.systemUTC(), LEASE))) {
+    try (ResultStore store = ResultStore.open(location(), Clock.offset(Clock.systemUTC(), LEASE))) {
       assertEquals(done.size(), store.rows().size());
       while (!store.counts().isComplete()) {
         Claim claim = store.claim("b", LEASE).orElseThrow();
@@ -179,15 +184,14 @@ class StoreFailuresTest {
   void aPlanThatFindsNoRoomIsNotBegun() {
     SqliteFile small =
         new SqliteFile(file(), Duration.ofSeconds(1), List.of("PRAGMA max_page_count = 100"));
-    try (ResultStore store =
-        ResultStore.open(StoreLocation.file(file()), small, Clock.systemUTC(), true)) {
+    try (ResultStore store = ResultStore.open(location(), small, Clock.systemUTC(), true)) {
       refuses(
           () -> store.begin(Sweeps.HEADER, Sweeps.stacks(1000, 20), List.of()),
           "no room",
           "make room");
       assertEquals(Optional.empty(), store.header());
     }
-    try (ResultStore store = ResultStore.open(file())) {
+    try (ResultStore store = ResultStore.open(location())) {
       assertEquals(0, store.counts().networks());
       assertTrue(store.begin(Sweeps.HEADER, Sweeps.stacks(1000, 20), List.of()));
     }
@@ -195,7 +199,7 @@ class StoreFailuresTest {
 
   @Test
   void aDamagedFileIsSaidSo() throws IOException {
-    try (ResultStore store = ResultStore.open(file())) {
+    try (ResultStore store = ResultStore.open(location())) {
       store.begin(Sweeps.HEADER, Sweeps.stacks(500, 20), List.of());
     }
     try (RandomAccessFile bytes = new RandomAccessFile(file().toFile(), "rw")) {
@@ -206,7 +210,7 @@ class StoreFailuresTest {
         bytes.write(garbage);
       }
     }
-    try (ResultStore store = ResultStore.openExisting(file())) {
+    try (ResultStore store = ResultStore.openExisting(location())) {
       refuses(
           () -> {
             while (true) {

@@ -71,6 +71,8 @@ class StoreLocationTest {
             "jdbc:postgresql:///database",
             "jdbc:postgresql://a,b/database",
             "jdbc:postgresql://host:port/database",
+            "jdbc:postgresql://host:0/database",
+            "jdbc:postgresql://host:65536/database",
             "jdbc:postgresql://host/database?user",
             "jdbc:postgresql://host/data base",
             "https://host/database")) {
@@ -78,6 +80,17 @@ class StoreLocationTest {
           assertThrows(RequestException.class, () -> StoreLocation.of(url, Map.of())).getMessage();
       assertTrue(message.startsWith(url), message);
       assertEquals(1, message.lines().count());
+    }
+  }
+
+  @Test
+  void nothingIsRefused() {
+    for (String nothing : List.of("", " ", "\t\n")) {
+      String message =
+          assertThrows(RequestException.class, () -> StoreLocation.of(nothing, Map.of()))
+              .getMessage();
+      assertTrue(message.contains("expected a file"), message);
+      assertTrue(message.endsWith("found nothing"), message);
     }
   }
 

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.flinch.base.RequestException;
 import dev.flinch.store.StoreLocation;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -48,6 +51,39 @@ class SweepFolderTest {
     folder.make(StoreLocation.file(file));
     assertEquals(temporary.resolve("elsewhere.sqlite").toString(), folder.store().url());
     folder.make(StoreLocation.file(temporary.resolve("elsewhere.sqlite")));
+  }
+
+  @Test
+  void saysWhichFileNamesNoStore() throws IOException {
+    SweepFolder folder = folder();
+    Path file = Files.createDirectories(folder.path()).resolve("store.url");
+    Map<byte[], String> texts = new LinkedHashMap<>();
+    texts.put(new byte[0], "found nothing");
+    texts.put(bytes("results.sqlite"), "expected one line, the URL or the absolute path");
+    texts.put(bytes("/a/results.sqlite\n/b/results.sqlite\n"), "expected one line");
+    texts.put(bytes(SERVER + "\n" + SERVER), "jdbc:postgresql:");
+    texts.put(bytes("/a\0b"), "expected one line");
+    texts.put(new byte[] {(byte) 0xff, (byte) 0xfe, 0, 1}, "expected one line");
+    texts.put(bytes("mysql://host/database"), "mysql://host/database: expected a file");
+    texts.put(bytes(SERVER + "&password=hunter2"), "without credentials");
+    for (Map.Entry<byte[], String> text : texts.entrySet()) {
+      Files.write(file, text.getKey());
+      assertRefuses(folder, file, text.getValue());
+    }
+    Files.delete(file);
+    Files.createDirectory(file);
+    assertRefuses(folder, file, "cannot be read");
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static void assertRefuses(SweepFolder folder, Path file, String said) {
+    String refusal = assertThrows(RequestException.class, folder::store).getMessage();
+    assertTrue(refusal.startsWith(file + ": "), refusal);
+    assertTrue(refusal.contains(said), refusal);
+    assertFalse(refusal.contains("hunter2"), refusal);
   }
 
   @Test

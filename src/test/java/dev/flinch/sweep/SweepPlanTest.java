@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.flinch.device.ImageShape;
 import dev.flinch.experiment.Configuration;
 import dev.flinch.experiment.Replica;
 import dev.flinch.experiment.StackWork;
@@ -190,7 +191,7 @@ class SweepPlanTest {
               .configuration(sweep, 1)
               .replicas()
               .get(0)
-              .architecture(setting.get(Factor.CROP) == null ? 784 : 576, 10);
+              .architecture(rules.data(setting).shape(), 10);
       assertEquals(architecture.parameters(), rules.parameters(setting));
     }
   }
@@ -427,7 +428,9 @@ class SweepPlanTest {
         assertEquals(
             List.of(alone.seed(), alone.learningRate(), alone.initScale(), alone.labels()),
             List.of(replica.seed(), replica.learningRate(), replica.initScale(), replica.labels()));
-        assertEquals(alone.architecture(5, 3), replica.architecture(5, 3));
+        assertEquals(
+            alone.architecture(new ImageShape(1, 1, 5), 3),
+            replica.architecture(new ImageShape(1, 1, 5), 3));
         assertEquals(alone.augmentation(), replica.augmentation());
         assertEquals(request.configuration().data(), network.data());
         assertEquals(request.configuration().measures(), network.measures());
@@ -453,7 +456,9 @@ class SweepPlanTest {
             "data.train=1000",
             "factors.seed={\"linear\":[1,100]}");
     Configuration network = SweepPlan.of(sweep, Sweeps.WORKSHOP).configuration(0);
-    long bytes = StackWork.bytes(network, network.replicas().get(0).architecture(784, 10), 1000);
+    long bytes =
+        StackWork.bytes(
+            network, network.replicas().get(0).architecture(new ImageShape(1, 28, 28), 10), 1000);
     SweepPlan room =
         SweepPlan.of(
             sweep, new Workshop(7 * bytes + 1, Rate.ofProducts(1e11), 1, Duration.ofDays(1)));

@@ -24,7 +24,7 @@ final class SweepProcess {
           Path.of(arguments[0]),
           Path.of(arguments[1]),
           List.of(device),
-          SweepTest.STACK_BYTES,
+          SmallNetworks.STACK_BYTES,
           Duration.ofSeconds(Long.parseLong(arguments[2])),
           (task, done, total) -> {
             if (!begun[0]) {

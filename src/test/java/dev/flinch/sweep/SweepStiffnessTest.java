@@ -18,7 +18,6 @@ import dev.flinch.experiment.StiffnessRecord;
 import dev.flinch.experiment.Study;
 import dev.flinch.store.Column;
 import dev.flinch.store.NetworkRow;
-import dev.flinch.store.ResultStore;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,12 +59,6 @@ class SweepStiffnessTest {
         .folder();
   }
 
-  private static List<NetworkRow> rows(SweepFolder sweep) {
-    try (ResultStore store = ResultStore.openExisting(sweep.results())) {
-      return store.rows();
-    }
-  }
-
   private NetworkResult alone(NetworkRow row, Device device) throws IOException {
     Path file = folder.resolve(row.text(Column.IDENTITY) + ".json");
     Files.writeString(file, row.text(Column.CONFIGURATION));
@@ -84,7 +77,7 @@ class SweepStiffnessTest {
   void aRowHasTheStiffnessThatAStudyOfItsNetworkAloneComesTo() throws IOException {
     try (Device device = new CpuDevice(2)) {
       SweepFolder done = sweep(folder.resolve("done"), device);
-      List<NetworkRow> rows = rows(done);
+      List<NetworkRow> rows = SmallNetworks.rows(done.store());
       assertEquals(8, rows.size());
       for (NetworkRow row : rows) {
         boolean diverged = row.number(Column.LEARNING_RATE) > 1;

@@ -1,5 +1,11 @@
 package dev.flinch.sweep;
 
+import static dev.flinch.sweep.SmallNetworks.STACK_BYTES;
+import static dev.flinch.sweep.SmallNetworks.SWEEP;
+import static dev.flinch.sweep.SmallNetworks.assertSame;
+import static dev.flinch.sweep.SmallNetworks.counts;
+import static dev.flinch.sweep.SmallNetworks.metrics;
+import static dev.flinch.sweep.SmallNetworks.rows;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -32,6 +38,7 @@ import dev.flinch.store.NetworkRow;
 import dev.flinch.store.Pair;
 import dev.flinch.store.PlannedStack;
 import dev.flinch.store.ResultStore;
+import dev.flinch.store.StoreLocation;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -45,7 +52,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.commons.rng.UniformRandomProvider;
@@ -55,27 +61,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SweepTest {
-  private static final String SWEEP =
-      """
-      {
-        "title": "48 small networks",
-        "data": {"train": 200, "test": 100},
-        "training": {"stop": {"epochs": 4}, "checkpointSeconds": 0},
-        "measures": {
-          "jacobian": {"count": 20},
-          "trajectories": [{"kind": "random", "points": 1000, "bins": 10}]
-        },
-        "factors": {
-          "dataset": "glyphs", "depth": [2, 3], "width": [4, 8], "learningRate": [0.01, 0.1],
-          "batchSize": 50, "labels": ["true", "random"], "seed": {"linear": [1, 3]}
-        }
-      }
-      """;
-
   private static final Duration LEASE = Duration.ofSeconds(5);
-
-  /** Stacks of one or two networks: many, so that there is much to interrupt. */
-  static final long STACK_BYTES = 300_000;
 
   @TempDir static Path shared;
   private static Path configuration;
@@ -92,13 +78,13 @@ class SweepTest {
     assertEquals(48, undisturbed.size());
   }
 
-  private static SweepFolder run(Path configuration, Path folder, List<Device> devices) {
+  private static StoreLocation run(Path configuration, Path folder, List<Device> devices) {
     return run(configuration, folder, devices, STACK_BYTES);
   }
 
-  private static SweepFolder run(
+  private static StoreLocation run(
       Path configuration, Path folder, List<Device> devices, long stackBytes) {
-    return run(configuration, folder, devices, stackBytes, LEASE, Progress.NONE).folder();
+    return run(configuration, folder, devices, stackBytes, LEASE, Progress.NONE).folder().store();
   }
 
   static Sweep.Outcome run(
@@ -120,42 +106,6 @@ class SweepTest {
         new LocalEngine(devices),
         new Sweep.Options(lease, false, true),
         progress);
-  }
-
-  private static List<NetworkRow> rows(SweepFolder folder) {
-    try (ResultStore store = ResultStore.openExisting(folder.results())) {
-      return store.rows();
-    }
-  }
-
-  private static Counts counts(SweepFolder folder) {
-    try (ResultStore store = ResultStore.openExisting(folder.results())) {
-      return store.counts();
-    }
-  }
-
-  /** Everything but how long it took, by identity. */
-  private static Map<String, NetworkRow> metrics(SweepFolder folder) {
-    Map<String, NetworkRow> metrics = new TreeMap<>();
-    for (NetworkRow row : rows(folder)) {
-      NetworkRow twin =
-          metrics.put(
-              row.text(Column.IDENTITY),
-              row.toBuilder().set(Column.SECONDS, null).set(Column.DEVICE, null).build());
-      assertEquals(null, twin, "a network has one row");
-    }
-    return metrics;
-  }
-
-  /** The same networks with the same numbers; a failure says which differ first. */
-  private static void assertSame(Map<String, NetworkRow> expected, Map<String, NetworkRow> found) {
-    assertEquals(expected.keySet(), found.keySet());
-    expected.forEach(
-        (identity, row) -> {
-          if (!row.equals(found.get(identity))) {
-            assertEquals(row.present().toString(), found.get(identity).present().toString());
-          }
-        });
   }
 
   private Path written(String from, String to) throws IOException {
@@ -269,11 +219,12 @@ class SweepTest {
               ]
             }
             """);
-    SweepFolder folder;
+    Path folder = temporary.resolve("sweep");
+    StoreLocation location;
     try (Device device = new CpuDevice(2)) {
-      folder = run(kinds, temporary.resolve("sweep"), List.of(device), 1L << 24);
+      location = run(kinds, folder, List.of(device), 1L << 24);
     }
-    Map<String, NetworkRow> rows = metrics(folder);
+    Map<String, NetworkRow> rows = metrics(location);
     rows.values()
         .forEach(
             row -> {
@@ -281,7 +232,7 @@ class SweepTest {
               assertNotNull(row.get(Column.JACOBIAN_NORM));
               assertNotNull(row.get(Column.TRANSITIONS));
             });
-    try (ResultStore store = ResultStore.openExisting(folder.results())) {
+    try (ResultStore store = ResultStore.openExisting(location)) {
       List<Pair> pairs = store.pairs();
       assertEquals(60, pairs.size());
       for (Pair pair : pairs) {
@@ -292,7 +243,7 @@ class SweepTest {
         assertNotEquals(left.get(Column.SETTING), right.get(Column.SETTING));
       }
     }
-    SweepReport.Written written = SweepReport.write(folder.path());
+    SweepReport.Written written = SweepReport.write(folder);
     assertEquals(rows.size(), written.networks());
     assertTrue(Files.readString(written.page()).contains("networks of every kind"));
   }
@@ -312,21 +263,21 @@ class SweepTest {
   @Test
   void aSweepThatHasEndedIsLeftAsItIs() throws IOException {
     Path folder = shared.resolve("undisturbed");
-    List<NetworkRow> before = rows(new SweepFolder(folder));
+    List<NetworkRow> before = rows(new SweepFolder(folder).store());
     try (Device device = FailingDevice.lostAfter(new CpuDevice(1), 0)) {
       run(configuration, folder, List.of(device));
     }
-    assertEquals(before, rows(new SweepFolder(folder)));
+    assertEquals(before, rows(new SweepFolder(folder).store()));
   }
 
   @Test
   void stacksThatDontFitAreSplitWithTheSameResults() throws IOException {
     Path large = writtenInShort("\"batchSize\": 50", "\"batchSize\": 200");
     try (Device cpu = new CpuDevice(1)) {
-      SweepFolder whole = run(large, temporary.resolve("whole"), List.of(cpu), 1L << 24);
+      StoreLocation whole = run(large, temporary.resolve("whole"), List.of(cpu), 1L << 24);
       // Images take 0.9 MB, a stack of 12 some 9 MB in training.
       Device small = FailingDevice.withMemory(cpu, 5_000_000);
-      SweepFolder split = run(large, temporary.resolve("split"), List.of(small), 1L << 24);
+      StoreLocation split = run(large, temporary.resolve("split"), List.of(small), 1L << 24);
       assertTrue(counts(split).doneStacks() > counts(whole).doneStacks(), "none was split");
       assertSame(metrics(whole), metrics(split));
     }
@@ -335,7 +286,7 @@ class SweepTest {
   @Test
   void aNetworkThatFitsNowhereFailsAndTheOthersDont() throws IOException {
     Path wide = writtenInShort("\"width\": [4, 8]", "\"width\": [4, 1000]");
-    SweepFolder done;
+    StoreLocation done;
     try (Device cpu = new CpuDevice(1)) {
       Device small = FailingDevice.withMemory(cpu, 5_000_000);
       done = run(wide, temporary.resolve("sweep"), List.of(small));
@@ -353,7 +304,7 @@ class SweepTest {
   @Test
   void aNetworkThatDivergesIsMarkedAndItsNeighboursDontNotice() throws IOException {
     Path wild = written("[0.01, 0.1]", "[0.01, 1e30]");
-    SweepFolder done;
+    StoreLocation done;
     try (Device device = new CpuDevice(2)) {
       done = run(wild, temporary.resolve("sweep"), List.of(device));
     }
@@ -376,7 +327,7 @@ class SweepTest {
     try (Device cpu = new CpuDevice(2)) {
       Device lost = FailingDevice.lostAfter(cpu, 100);
       assertThrows(DeviceLostException.class, () -> run(configuration, folder, List.of(lost)));
-      Counts counts = counts(new SweepFolder(folder));
+      Counts counts = counts(new SweepFolder(folder).store());
       assertEquals(0, counts.runningStacks());
       assertFalse(counts.isComplete());
       assertSame(undisturbed, metrics(run(configuration, folder, List.of(cpu))));
@@ -429,7 +380,7 @@ class SweepTest {
               .getMessage();
       assertTrue(message.contains("No space left"), message);
       assertTrue(message.contains("same command"), message);
-      Counts counts = counts(new SweepFolder(folder));
+      Counts counts = counts(new SweepFolder(folder).store());
       assertEquals(0, counts.runningStacks());
       assertTrue(counts.done() > 0);
       Files.deleteIfExists(last);
@@ -466,7 +417,7 @@ class SweepTest {
         process.waitFor(random.nextInt(400), TimeUnit.MILLISECONDS);
         process.destroyForcibly().waitFor();
       }
-      long now = counts(new SweepFolder(folder)).done();
+      long now = counts(new SweepFolder(folder).store()).done();
       assertTrue(now >= done, "what was done stays done");
       done = now;
     }
@@ -486,7 +437,7 @@ class SweepTest {
       }
       assertEquals(0, process.waitFor());
     }
-    assertSame(undisturbed, metrics(new SweepFolder(folder)));
+    assertSame(undisturbed, metrics(new SweepFolder(folder).store()));
   }
 
   private static BufferedReader output(Process process) {

@@ -13,6 +13,7 @@ import dev.flinch.device.ImageShape;
 import dev.flinch.device.OptimizerRule;
 import dev.flinch.device.cpu.CpuDevice;
 import dev.flinch.network.Architecture;
+import dev.flinch.network.Convolution;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkStack;
 import dev.flinch.reference.Reference;
@@ -188,28 +189,46 @@ class LbfgsTrainerTest {
   @Test
   void theFirstStepFollowsTheFullBatchsGradientInDoublePrecision() {
     // Two tiles of rows, the second shorter by one.
-    LabelledImages images = images(4097);
+    assertFirstStepFollowsTheGradient(network(2, Activation.HARD_SIGMOID, true), images(4097));
+  }
+
+  @Test
+  void theFirstStepOfAConvolutionalNetworkDoesToo() {
+    LabelledImages images = images(283);
+    Architecture architecture =
+        Architecture.convolutional(
+            images.shape(),
+            List.of(new Convolution(5, 3, 1), new Convolution(6, 3, 2)),
+            List.of(7, 4),
+            Activation.HARD_SIGMOID,
+            true);
+    assertFirstStepFollowsTheGradient(Network.initial(architecture, 2, 3), images);
+  }
+
+  private static void assertFirstStepFollowsTheGradient(Network start, LabelledImages images) {
     List<double[]> inputs =
-        IntStream.range(0, 4097).mapToObj(i -> Reference.doubles(images.normalised(i))).toList();
-    Network start = network(2, Activation.HARD_SIGMOID, true);
+        IntStream.range(0, images.count())
+            .mapToObj(i -> Reference.doubles(images.normalised(i)))
+            .toList();
     Trained trained = train(DEVICE, images, new StopRule(0, 1, 2), start);
     Network end = trained.networks().get(0);
     Reference.Gradient gradient = Reference.of(start).gradient(inputs, images.labels());
-    double[][] expected = new double[4][];
+    int depth = start.architecture().depth();
+    double[][] expected = new double[2 * depth][];
     double square = 0;
-    for (int l = 0; l < 2; l++) {
+    for (int l = 0; l < depth; l++) {
       expected[l] = Arrays.stream(gradient.weights()[l]).flatMapToDouble(Arrays::stream).toArray();
-      expected[2 + l] = gradient.biases()[l];
+      expected[depth + l] = gradient.biases()[l];
     }
     for (double[] part : expected) {
       square += Arrays.stream(part).map(g -> g * g).sum();
     }
     double rate = Math.min(1, 1 / Math.sqrt(square));
-    for (int p = 0; p < 4; p++) {
+    for (int p = 0; p < expected.length; p++) {
       for (int i = 0; i < expected[p].length; i++) {
-        float before = p < 2 ? start.weights()[p][i] : start.biases()[p - 2][i];
-        float after = p < 2 ? end.weights()[p][i] : end.biases()[p - 2][i];
-        // Sums over 4097 rows of float32, and weights of a few units.
+        float before = p < depth ? start.weights()[p][i] : start.biases()[p - depth][i];
+        float after = p < depth ? end.weights()[p][i] : end.biases()[p - depth][i];
+        // Sums over some thousand rows or positions of float32, and weights of a few units.
         assertEquals(before - rate * expected[p][i], after, 2e-6, "part " + p + ", " + i);
       }
     }

@@ -22,6 +22,7 @@ final class CudaLane implements Lane {
   private final JacobianEnds jacobianEnds;
   private final ExampleGradientKernels exampleGradients;
   private final Patterns patterns;
+  private final Maps maps;
 
   CudaLane(Launcher launcher, Products products) {
     this.products = products;
@@ -35,6 +36,7 @@ final class CudaLane implements Lane {
     this.jacobianEnds = new JacobianEnds(launcher);
     this.exampleGradients = new ExampleGradientKernels(launcher);
     this.patterns = new Patterns(launcher);
+    this.maps = new Maps(launcher);
   }
 
   @Override
@@ -203,31 +205,31 @@ final class CudaLane implements Lane {
 
   @Override
   public void patches(Matrix images, PatchShape shape, Matrix out) {
-    throw new UnsupportedOperationException("patches");
+    maps.patches(images, shape, out);
   }
 
   @Override
   public void patchSums(Matrix patches, PatchShape shape, Matrix images) {
-    throw new UnsupportedOperationException("patchSums");
+    maps.patchSums(patches, shape, images);
   }
 
   @Override
   public void maxPool(Matrix h, PoolShape shape, Matrix slopes, Matrix out) {
-    throw new UnsupportedOperationException("maxPool");
+    maps.maxPool(h, shape, slopes, out);
   }
 
   @Override
   public void unpool(Matrix errors, PoolShape shape, Matrix slopes, int group, Matrix out) {
-    throw new UnsupportedOperationException("unpool");
+    maps.unpool(errors, shape, slopes, group, out);
   }
 
   @Override
   public void poolReferences(Matrix h, PoolShape shape, Matrix gaps, Matrix out) {
-    throw new UnsupportedOperationException("poolReferences");
+    maps.poolReferences(h, shape, gaps, out);
   }
 
   @Override
   public void poolDifferences(Matrix z, PoolShape shape, Matrix gaps, Matrix out) {
-    throw new UnsupportedOperationException("poolDifferences");
+    maps.poolDifferences(z, shape, gaps, out);
   }
 }

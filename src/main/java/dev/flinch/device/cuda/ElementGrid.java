@@ -41,13 +41,16 @@ final class ElementGrid {
    *
    * @param width columns that a thread takes at once
    */
-  static Geometry over(Card card, int rows, int columns, int width, int replicas) {
-    int packs = (columns - 1) / width + 1;
-    int x = packs < WARP ? powerOfTwo(packs) : Math.min(THREADS, (packs + WARP - 1) / WARP * WARP);
+  static Geometry over(Card card, int rows, long columns, int width, int replicas) {
+    long packs = (columns - 1) / width + 1;
+    int x =
+        packs < WARP
+            ? powerOfTwo((int) packs)
+            : (int) Math.min(THREADS, (packs + WARP - 1) / WARP * WARP);
     int y = Math.min(THREADS / x, powerOfTwo(Math.min(rows, THREADS)));
     int z = layers(card, replicas);
     int most = Math.max(1, BLOCKS_PER_MULTIPROCESSOR * card.multiprocessors() / z);
-    int gridX = Math.min((packs - 1) / x + 1, most);
+    int gridX = (int) Math.min((packs - 1) / x + 1, most);
     int gridY = Math.min((rows - 1) / y + 1, Math.max(1, most / gridX));
     return new Geometry(gridX, gridY, z, x, y, 1, 0);
   }

@@ -27,6 +27,7 @@ import java.util.stream.Stream;
  * @param master where the cluster is, as Spark writes it; null for what Spark's configuration says
  * @param conf properties for Spark
  * @param name of the application, for those who look at the cluster
+ * @throws RequestException for a master that isn't any of Spark's
  */
 public record SparkSubmission(String master, Map<String, String> conf, String name) {
   /** Flags without which Flinch doesn't compute. */
@@ -38,6 +39,16 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
   private static final String MAIN = "dev.flinch.cli.Main";
   private static final String DRIVER_OPTIONS = "spark.driver.extraJavaOptions";
   private static final String JARS = "spark.jars";
+
+  /** Whatever Spark itself doesn't refuse at once. */
+  private static final Pattern MASTER =
+      Pattern.compile(
+          "spark://[^,/]+:\\d{1,5}(,[^,/]+:\\d{1,5})*|yarn|k8s://.+"
+              + "|local(\\[([1-9]\\d*|\\*)( *, *\\d+)?])?|local-cluster\\[.+]");
+
+  /** How the name of the jar begins that knows how to start Spark's programs. */
+  private static final String LAUNCHER = "spark-launcher_2.13-";
+
   private static final String REMEDY = "set SPARK_HOME to the folder of a Spark 4.2 distribution";
 
   /** What the launcher tells Flinch, and Flinch tells the driver. */
@@ -51,6 +62,11 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
 
   public SparkSubmission {
     conf = Map.copyOf(conf);
+    if (master != null && !MASTER.matcher(master).matches()) {
+      throw new RequestException(
+          "--master %s: expected spark://HOST:PORT, yarn, k8s://URL, local or local[N]"
+              .formatted(master));
+    }
   }
 
   /** Whether Spark hasn't started this process, so that a submission is called for. */
@@ -156,10 +172,10 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
     String home = environment.getOrDefault("SPARK_HOME", "");
     if (!home.isEmpty()) {
       Path script = Path.of(home, "bin", "spark-submit");
-      if (!Files.isExecutable(script) && !Files.isDirectory(Path.of(home, "jars"))) {
+      if (!Files.isExecutable(script) && !hasLauncher(Path.of(home, "jars"))) {
         throw new RequestException(
-            "SPARK_HOME is %s: expected bin/spark-submit or jars there, found neither; %s"
-                .formatted(home, REMEDY));
+            "SPARK_HOME is %s: expected bin/spark-submit or jars/%s….jar there, found neither; %s"
+                .formatted(home, LAUNCHER, REMEDY));
       }
       return script;
     }
@@ -172,6 +188,18 @@ public record SparkSubmission(String master, Map<String, String> conf, String na
             () ->
                 new RequestException(
                     "--engine spark: expected spark-submit on the PATH, found none; " + REMEDY));
+  }
+
+  private static boolean hasLauncher(Path jars) {
+    if (!Files.isDirectory(jars)) {
+      return false;
+    }
+    try (Stream<Path> files = Files.list(jars)) {
+      return files.anyMatch(file -> file.getFileName().toString().startsWith(LAUNCHER));
+    } catch (IOException e) {
+      throw new RequestException(
+          "SPARK_HOME: %s cannot be read: %s".formatted(jars, RequestException.reason(e)), e);
+    }
   }
 
   /** The program as a file that can be sent: its jar, or one made of its classes. */

@@ -3,6 +3,7 @@ package dev.flinch.sweep.spark;
 import dev.flinch.base.RequestException;
 import dev.flinch.device.DeviceLostException;
 import dev.flinch.experiment.Configuration;
+import dev.flinch.network.Architecture;
 import dev.flinch.store.Claim;
 import dev.flinch.store.ResultStore;
 import dev.flinch.store.UnfinishedStack;
@@ -34,7 +35,7 @@ final class StackJobs implements AutoCloseable {
   private static final int FEWEST_AT_ONCE = 64;
   private static final int AT_ONCE_A_SLOT = 4;
 
-  /** How often it is looked whether others have done, or left, what they had. */
+  /** How often the store is asked what others have done, or left. */
   private static final long LOOK = Duration.ofSeconds(1).toNanos();
 
   /** Stacks that others keep are asked for less and less often, up to this. */
@@ -102,20 +103,20 @@ final class StackJobs implements AutoCloseable {
    */
   boolean advance() {
     takeEnded();
-    boolean idle = running.isEmpty() && waiting.isEmpty();
-    boolean due = System.nanoTime() - looked >= LOOK;
-    if (due) {
+    long now = System.nanoTime();
+    boolean nothingLeft =
+        running.isEmpty() && waiting.isEmpty() && resting.isEmpty() && failed.isEmpty();
+    if (nothingLeft || now - looked >= LOOK) {
+      looked = now;
       giveBackLeases();
-    }
-    writeFailed();
-    if (waiting.isEmpty() && (due || idle && resting.isEmpty() && failed.isEmpty())) {
-      looked = System.nanoTime();
-      List<UnfinishedStack> left = store.unfinished();
-      if (left.isEmpty()) {
-        return true;
+      writeFailed();
+      if (waiting.isEmpty()) {
+        List<UnfinishedStack> left = store.unfinished();
+        if (left.isEmpty()) {
+          return true;
+        }
+        left.stream().filter(stack -> isFree(stack.id(), now)).forEach(waiting::add);
       }
-      long now = System.nanoTime();
-      left.stream().filter(stack -> isFree(stack.id(), now)).forEach(waiting::add);
     }
     while (running.size() < mostAtOnce && !waiting.isEmpty()) {
       submit(waiting.poll());
@@ -141,19 +142,22 @@ final class StackJobs implements AutoCloseable {
     running.put(stack.id(), spark.parallelize(List.of(task), 1).map(StackTask::run).collectAsync());
   }
 
-  /** Such as {@code stack 17: 64 networks, mnist, 5×200, about 3 min}. */
+  /** Such as {@code stack 17: 64 networks, mnist, 5×200 ReLU, about 3 min}. */
   private static String description(UnfinishedStack stack, StackRequest request) {
     Configuration networks = request.configuration();
-    Configuration.Shape shape = networks.networks().shapes().get(0);
+    Configuration.Networks shared = networks.networks();
     int count = request.stack().replicas().size();
-    return "stack %d: %d %s, %s, %d×%d, about %s"
+    return "stack %d: %d %s, %s, %s, about %s"
         .formatted(
             stack.id(),
             count,
             count == 1 ? "network" : "networks",
             networks.data().dataset(),
-            shape.depth(),
-            shape.hidden().get(0),
+            Architecture.title(
+                shared.shapes().get(0).convolutions(),
+                shared.shapes().get(0).hidden(),
+                shared.activations().get(0),
+                shared.biases()),
             DryRun.duration(stack.cost()));
   }
 

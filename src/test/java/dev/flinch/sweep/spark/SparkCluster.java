@@ -213,12 +213,16 @@ final class SparkCluster implements AutoCloseable {
         new ArrayList<>(List.of(JAVA.toString(), "-Xmx256m", "-XX:TieredStopAtLevel=1"));
     command.addAll(List.of("-cp", HOME.resolve("jars") + "/*"));
     command.addAll(arguments);
-    return started(new ProcessBuilder(command), host, folder.resolve(name + ".log"));
+    return started(command, host, Map.of(), folder.resolve(name + ".log"));
   }
 
-  private static Node started(ProcessBuilder builder, String host, Path log) throws IOException {
+  private static Node started(
+      List<String> command, String host, Map<String, String> environment, Path log)
+      throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command);
     environment(builder.environment());
     builder.environment().put("SPARK_LOCAL_IP", host);
+    builder.environment().putAll(environment);
     return new Node(
         builder.redirectErrorStream(true).redirectOutput(Redirect.to(log.toFile())).start(), log);
   }
@@ -231,7 +235,11 @@ final class SparkCluster implements AutoCloseable {
     environment.put("JAVA_HOME", System.getProperty("java.home"));
   }
 
-  /** Starts the command as its launcher does; what it says goes to a file. */
+  /**
+   * Starts the command as its launcher does; what it says goes to a file.
+   *
+   * @param environment in the place of what processes of the cluster have, {@code SPARK_HOME} too
+   */
   static Node flinch(Path log, Map<String, String> environment, String... arguments)
       throws IOException {
     List<String> command = new ArrayList<>(List.of(JAVA.toString()));
@@ -240,9 +248,7 @@ final class SparkCluster implements AutoCloseable {
     command.add(classPath());
     command.add("dev.flinch.cli.Main");
     command.addAll(List.of(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().putAll(environment);
-    return started(builder, "127.0.0.1", log);
+    return started(command, "127.0.0.1", environment, log);
   }
 
   private static String classPath() {
@@ -295,9 +301,7 @@ final class SparkCluster implements AutoCloseable {
       conf.forEach((key, value) -> command.addAll(List.of("--conf", key + "=" + value)));
       command.add(jar("test-classes").toString());
       Stream.of(arguments).map(String::valueOf).forEach(command::add);
-      ProcessBuilder builder = new ProcessBuilder(command);
-      builder.environment().putAll(environment);
-      return started(builder, "127.0.0.1", log);
+      return started(command, "127.0.0.1", environment, log);
     }
   }
 

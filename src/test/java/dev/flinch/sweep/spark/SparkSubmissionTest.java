@@ -40,9 +40,13 @@ class SparkSubmissionTest {
   private final List<SparkCluster.Node> commands = new ArrayList<>();
 
   private SparkCluster.Node flinch(String... arguments) throws IOException {
-    SparkCluster.home();
+    return flinch(SparkCluster.home(), arguments);
+  }
+
+  private SparkCluster.Node flinch(Path sparkHome, String... arguments) throws IOException {
     SparkCluster.Node command =
-        SparkCluster.flinch(temporary.resolve("flinch.log"), Map.of(), arguments);
+        SparkCluster.flinch(
+            temporary.resolve("flinch.log"), Map.of("SPARK_HOME", sparkHome.toString()), arguments);
     commands.add(command);
     return command;
   }
@@ -76,6 +80,22 @@ class SparkSubmissionTest {
     assertFalse(command.text().contains("\tat "), command.text());
   }
 
+  /** As Maven has them, without scripts. */
+  @Test
+  void jarsAloneAreASparkToo() throws Exception {
+    Path home = Files.createDirectories(temporary.resolve("spark"));
+    Path jars = home.resolve("jars");
+    Files.createSymbolicLink(jars, SparkCluster.home().resolve("jars"));
+    try {
+      SparkCluster.Node command = flinch(home, sweep(SWEEP, "local[1]"));
+      assertEquals(0, command.process().waitFor(), command.text());
+      assertTrue(command.text().contains("6 networks: 6 done"), command.text());
+      assertFalse(command.text().contains("\tat "), command.text());
+    } finally {
+      Files.delete(jars);
+    }
+  }
+
   @Test
   void aMasterThatDoesntAnswerIsNamedAtOnce() throws Exception {
     SparkCluster.Node command = flinch(sweep(SWEEP, "spark://127.0.0.1:1"));
@@ -107,8 +127,13 @@ class SparkSubmissionTest {
         script,
         SparkSubmission.script(
             Map.of("PATH", temporary + File.pathSeparator + script.getParent())));
+    Path others = temporary.resolve("others");
+    Files.createDirectories(others.resolve("jars/spark-launcher_2.12-3.5.0.jar"));
     for (Map<String, String> environment :
-        List.of(Map.of("SPARK_HOME", temporary.toString()), Map.of("PATH", temporary.toString()))) {
+        List.of(
+            Map.of("SPARK_HOME", temporary.toString()),
+            Map.of("SPARK_HOME", others.toString()),
+            Map.of("PATH", temporary.toString()))) {
       String refusal =
           assertThrows(RequestException.class, () -> SparkSubmission.script(environment))
               .getMessage();
@@ -133,6 +158,34 @@ class SparkSubmissionTest {
             .filter(option -> option.startsWith("spark.driver.extraJavaOptions="))
             .collect(Collectors.joining());
     assertTrue(driver.contains(SparkSubmission.JVM_FLAGS) && driver.endsWith("-Dtheirs=1"), driver);
+  }
+
+  @Test
+  void mastersThatAreNotOfSparkAreNamed() {
+    for (String master :
+        List.of(
+            "spark://a:7077",
+            "spark://a:7077,b:7077",
+            "spark://[::1]:7077",
+            "yarn",
+            "local",
+            "local[4]",
+            "local[*]",
+            "local[2, 3]",
+            "local-cluster[2,1,1024]",
+            "k8s://https://a")) {
+      assertEquals(master, new SparkSubmission(master, Map.of(), "a sweep").master());
+    }
+    for (String master :
+        List.of(
+            "", "nonsense", "spark://a", "spark://a:b", "http://a:7077", "local[x]", "local[0]")) {
+      String refusal =
+          assertThrows(
+                  RequestException.class, () -> new SparkSubmission(master, Map.of(), "a sweep"))
+              .getMessage();
+      assertTrue(
+          refusal.startsWith("--master " + master + ": expected spark://HOST:PORT"), refusal);
+    }
   }
 
   @Test

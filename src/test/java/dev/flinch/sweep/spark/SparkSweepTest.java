@@ -1,5 +1,11 @@
 package dev.flinch.sweep.spark;
 
+import static dev.flinch.sweep.SmallNetworks.STACK_BYTES;
+import static dev.flinch.sweep.SmallNetworks.SWEEP;
+import static dev.flinch.sweep.SmallNetworks.assertSame;
+import static dev.flinch.sweep.SmallNetworks.counts;
+import static dev.flinch.sweep.SmallNetworks.metrics;
+import static dev.flinch.sweep.SmallNetworks.rows;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -33,7 +39,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -47,26 +52,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Sweeps on a cluster of two workers with a core each, and a PostgreSQL server. */
 class SparkSweepTest {
-  private static final String SWEEP =
-      """
-      {
-        "title": "48 small networks",
-        "data": {"train": 200, "test": 100},
-        "training": {"stop": {"epochs": 4}, "checkpointSeconds": 0},
-        "measures": {
-          "jacobian": {"count": 20},
-          "trajectories": [{"kind": "random", "points": 1000, "bins": 10}]
-        },
-        "factors": {
-          "dataset": "glyphs", "depth": [2, 3], "width": [4, 8], "learningRate": [0.01, 0.1],
-          "batchSize": 50, "labels": ["true", "random"], "seed": {"linear": [1, 3]}
-        }
-      }
-      """;
-
-  /** Stacks of one or two networks: many, so that there is much to interrupt. */
-  private static final long STACK_BYTES = 300_000;
-
   private static final Duration LEASE = Duration.ofSeconds(60);
 
   @TempDir static Path shared;
@@ -131,31 +116,6 @@ class SparkSweepTest {
           Progress.NONE);
     }
     return store;
-  }
-
-  /** Everything but how long it took, by identity. */
-  private static Map<String, NetworkRow> metrics(StoreLocation location) {
-    Map<String, NetworkRow> metrics = new TreeMap<>();
-    for (NetworkRow row : rows(location)) {
-      NetworkRow twin =
-          metrics.put(
-              row.text(Column.IDENTITY),
-              row.toBuilder().set(Column.SECONDS, null).set(Column.DEVICE, null).build());
-      assertEquals(null, twin, "a network has one row");
-    }
-    return metrics;
-  }
-
-  private static List<NetworkRow> rows(StoreLocation location) {
-    try (ResultStore store = ResultStore.openExisting(location)) {
-      return store.rows();
-    }
-  }
-
-  private static Counts counts(StoreLocation location) {
-    try (ResultStore store = ResultStore.openExisting(location)) {
-      return store.counts();
-    }
   }
 
   /** A sweep on the cluster. */
@@ -239,16 +199,6 @@ class SparkSweepTest {
   private Path written(String from, String to) throws IOException {
     assertTrue(SWEEP.contains(from), from);
     return Files.writeString(temporary.resolve("changed.json"), few(SWEEP.replace(from, to)));
-  }
-
-  private static void assertSame(Map<String, NetworkRow> expected, Map<String, NetworkRow> found) {
-    assertEquals(expected.keySet(), found.keySet());
-    expected.forEach(
-        (identity, row) -> {
-          if (!row.equals(found.get(identity))) {
-            assertEquals(row.present().toString(), found.get(identity).present().toString());
-          }
-        });
   }
 
   /** What Spark shows of an application, as it logs it. */
