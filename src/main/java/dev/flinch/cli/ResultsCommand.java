@@ -145,7 +145,7 @@ final class ResultsCommand extends Action<ResultsCommand.Results> {
 
   private Results results(ResultStore store, Condition condition) {
     Set<Column> columns = EnumSet.allOf(Column.class);
-    columns.remove(Column.CONFIGURATION);
+    columns.removeAll(Set.of(Column.CONFIGURATION, Column.STIFFNESS));
     SettingMeans means = new SettingMeans();
     long[] count = {0};
     store.forEachRow(

@@ -30,7 +30,8 @@ public final class ConfigurationReference {
             {"kind": "through", "anchors": "differentClasses", "points": 65536},
             {"kind": "translation", "image": 7}
           ],
-          "regions": [{"anchors": "differentClasses", "size": 512, "layer": "last"}]
+          "regions": [{"anchors": "differentClasses", "size": 512, "layer": "last"}],
+          "stiffness": {"every": 500, "pairs": ["train-train", "train-test"]}
         }
       }
       """;

@@ -11,6 +11,7 @@ import dev.flinch.report.StiffnessCourseFigure.StiffnessCourse;
 import dev.flinch.report.StiffnessDistanceFigure;
 import dev.flinch.report.StiffnessFigure;
 import dev.flinch.report.StiffnessMatricesFigure;
+import dev.flinch.sensitivity.CriticalLength;
 import dev.flinch.sensitivity.DistanceStiffness;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -53,7 +54,7 @@ final class StiffnessFigures {
       return switch (this) {
         case BEFORE -> first.step() == 0 ? first : null;
         case LOWEST -> records.get(StiffnessRecord.lowestTestLoss(records));
-        case END -> last.step() > 0 ? last : null;
+        case END -> last.step() > 0 ? network.lastStiffness() : null;
       };
     }
   }
@@ -144,7 +145,7 @@ final class StiffnessFigures {
             title,
             IntStream.range(0, asked.pairs().size()).mapToObj(p -> course(networks, p)).toList()));
     List<At> moments = At.each(networks);
-    for (int p = 0; p < asked.pairs().size(); p++) {
+    for (int p = 0; p < asked.pairs().size() && !moments.isEmpty(); p++) {
       int pairs = p;
       String whole = title + ofPairs(pairs, ", ");
       figures.put(
@@ -290,24 +291,29 @@ final class StiffnessFigures {
   }
 
   /**
-   * The mean of the networks' lines, and where it crosses zero. As images and so distances are the
-   * same, this is the line that least squares fit to the mean stiffness. The interval is of the
-   * means of both ends, of networks with a critical length.
+   * The line through the bins of all networks' pairs together, and where it crosses zero. The
+   * interval of several networks is from the mean of its beginnings to the mean of its ends, of
+   * those with a critical length.
    */
   private static StiffnessFigure.Line line(List<OfPairs> networks) {
-    List<Length> lines =
-        networks.stream().map(OfPairs::criticalLength).filter(l -> l.slope() != null).toList();
-    if (lines.isEmpty()) {
+    List<StiffnessFigure.Bin> bins = bins(networks);
+    CriticalLength.Line line =
+        CriticalLength.Line.fit(
+            bins.stream().mapToDouble(StiffnessFigure.Bin::distance).toArray(),
+            bins.stream().mapToDouble(StiffnessFigure.Bin::stiffness).toArray(),
+            bins.stream().mapToDouble(StiffnessFigure.Bin::pairs).toArray());
+    if (line == null) {
       return new StiffnessFigure.Line(null, null, null, null, null);
     }
-    double slope = mean(lines, Length::slope);
-    double intercept = mean(lines, Length::intercept);
-    List<Length> defined = lines.stream().filter(l -> l.value() != null).toList();
-    if (!(slope < 0 && intercept > 0) || defined.isEmpty()) {
-      return new StiffnessFigure.Line(slope, intercept, null, null, null);
-    }
-    Double crossing = lines.size() == 1 ? lines.get(0).value() : (Double) (-intercept / slope);
-    return new StiffnessFigure.Line(slope, intercept, crossing, end(defined, 0), end(defined, 1));
+    List<Length> defined =
+        networks.stream().map(OfPairs::criticalLength).filter(l -> l.value() != null).toList();
+    boolean crosses = line.slope() < 0 && line.intercept() > 0 && !defined.isEmpty();
+    return new StiffnessFigure.Line(
+        line.slope(),
+        line.intercept(),
+        crosses ? (Double) (-line.intercept() / line.slope()) : null,
+        crosses ? end(defined, 0) : null,
+        crosses ? end(defined, 1) : null);
   }
 
   /** Null where one of them has none. */

@@ -21,9 +21,9 @@ public record CriticalLength(
   private static final double TAIL = 0.025;
 
   /** A straight line. */
-  record Line(double slope, double intercept) {
+  public record Line(double slope, double intercept) {
     /** By weighted least squares; null where fewer than two places have a weight. */
-    static Line fit(double[] x, double[] y, double[] weights) {
+    public static Line fit(double[] x, double[] y, double[] weights) {
       int places = 0;
       double total = 0;
       double meanX = 0;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.flinch.data.DataSets;
 import dev.flinch.data.LabelledImages;
+import dev.flinch.data.SmallFiles;
 import dev.flinch.device.Activation;
 import dev.flinch.network.Network;
 import dev.flinch.network.NetworkFile;
@@ -348,6 +349,57 @@ class StiffnessCommandTest {
     Result found = result(network, "--per-class", "3");
     assertEquals("[%d,%d]".formatted(off, off), found.json.get("zeroGradients").toString());
     assertTrue(found.out.contains("are left out: %d of 30".formatted(off)), found.out);
+  }
+
+  /** Two classes of one super-class and two of another, and one alone, have images. */
+  @Test
+  void superClassesOfADataSetHaveAMeanOfTheirOwn() throws IOException {
+    int[] coarse = {4, 7, 4, 7, 9};
+    Path files = Files.createDirectories(folder.resolve("cifar100/cifar-100-binary"));
+    int[][] records =
+        IntStream.range(0, 15)
+            .mapToObj(i -> new int[] {coarse[i % 5], i % 5})
+            .toArray(int[][]::new);
+    Files.write(files.resolve("train.bin"), SmallFiles.cifar(records));
+    Files.write(files.resolve("test.bin"), SmallFiles.cifar(records));
+    Path network = folder.resolve("net.safetensors");
+    NetworkFile.write(
+        network,
+        Map.of("net", RandomNetworks.network(5, Activation.RELU, false, 3072, 9, 100)),
+        Map.of());
+    StringWriter out = new StringWriter();
+    Path json = folder.resolve("result.json");
+    int code =
+        Main.commandLine()
+            .setOut(new PrintWriter(out))
+            .execute(
+                "stiffness",
+                network.toString(),
+                "--dataset=cifar100",
+                "--data-dir=" + folder,
+                "--count=15",
+                "--device=cpu",
+                "--json=" + json);
+    assertEquals(0, code);
+    JsonNode result = new ObjectMapper().readTree(json.toFile());
+    for (String reading : List.of("cosine", "sign")) {
+      JsonNode matrix = result.get(reading).get("classMatrix");
+      double mean =
+          (matrix.get(0).get(2).doubleValue()
+                  + matrix.get(2).get(0).doubleValue()
+                  + matrix.get(1).get(3).doubleValue()
+                  + matrix.get(3).get(1).doubleValue())
+              / 4;
+      assertEquals(mean, result.get("betweenWithinSuperClasses").get(reading).doubleValue(), 1e-12);
+    }
+    assertTrue(
+        out.toString()
+            .matches("(?s).*super-classes +cosine \\S+, sign \\S+ between classes of one\n.*"),
+        out.toString());
+    Result without =
+        result(RandomNetworks.network(5, Activation.RELU, false, 784, 9, 10), "--count", "30");
+    assertTrue(without.json.get("betweenWithinSuperClasses").isNull());
+    assertFalse(without.out.contains("super-classes"));
   }
 
   @Test
