@@ -25,72 +25,72 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
 
   /** Buffers in which every layer keeps its own slopes, for passes that go back again. */
   public static ForwardBuffers keepingSlopes(Scope scope, Architecture architecture, int rows) {
-    return passing(scope, architecture, rows, keptSlopes(scope, architecture, 1, rows));
+    return passing(scope, architecture, rows, l -> room(scope, 1, rows, architecture.unitsOut(l)));
   }
 
   /** Buffers in which layers overwrite each other, for passes that only want the logits. */
   public static ForwardBuffers passing(Scope scope, Architecture architecture, int rows) {
+    DeviceArray common = room(scope, 1, rows, architecture.widest());
+    DeviceArray logits = room(scope, 1, rows, architecture.classes());
     int last = architecture.depth() - 1;
-    DeviceArray common = scope.floats(length(1, rows, architecture.widest()));
-    DeviceArray logits = scope.floats(length(1, rows, architecture.classes()));
-    Matrix[] z =
-        each(
-            last + 1,
-            l -> LayerMatrices.written(l == last ? logits : common, architecture, l, 1, rows));
-    return passing(scope, architecture, rows, z);
+    return passing(scope, architecture, rows, l -> l == last ? logits : common);
   }
 
   private static ForwardBuffers passing(
-      Scope scope, Architecture architecture, int rows, Matrix[] z) {
-    DeviceArray[] pair = {
-      scope.floats(length(1, rows, architecture.widest())),
-      scope.floats(length(1, rows, architecture.widest()))
-    };
-    DeviceArray common = patchRoom(scope, architecture, rows);
-    return new ForwardBuffers(
-        z,
-        each(z.length - 1, l -> LayerMatrices.read(pair[l % 2], architecture, l + 1, 1, rows)),
-        maps(scope, architecture, rows),
-        patches(architecture, 1, rows, l -> common));
+      Scope scope, Architecture architecture, int rows, IntFunction<DeviceArray> z) {
+    int widest = architecture.widest();
+    DeviceArray[] pair = {room(scope, 1, rows, widest), room(scope, 1, rows, widest)};
+    DeviceArray maps = architecture.isConvolutional() ? room(scope, 1, rows, widest) : null;
+    DeviceArray patches = patchRoom(scope, architecture, rows);
+    return of(architecture, 1, rows, z, l -> pair[l % 2], l -> maps, l -> patches);
   }
 
-  /** Buffers in which every layer keeps all that its gradient needs, of every replica. */
+  /**
+   * Buffers in which every layer keeps all that it writes, of every replica: for gradients, and for
+   * lanes that pass some rows each and may be at different layers.
+   */
   public static ForwardBuffers keepingAll(
       Scope scope, Architecture architecture, int replicas, int rows) {
+    IntFunction<DeviceArray> written = l -> room(scope, replicas, rows, architecture.unitsOut(l));
+    return of(
+        architecture,
+        replicas,
+        rows,
+        written,
+        l -> room(scope, replicas, rows, architecture.unitsIn(l + 1)),
+        written,
+        l -> room(scope, replicas, rows, architecture.patchUnits(l)));
+  }
+
+  /** Buffers in memory that each layer's {@code z}, {@code h}, maps and patches are given. */
+  private static ForwardBuffers of(
+      Architecture architecture,
+      int replicas,
+      int rows,
+      IntFunction<DeviceArray> z,
+      IntFunction<DeviceArray> h,
+      IntFunction<DeviceArray> maps,
+      IntFunction<DeviceArray> patches) {
+    int depth = architecture.depth();
     return new ForwardBuffers(
-        keptSlopes(scope, architecture, replicas, rows),
+        each(depth, l -> LayerMatrices.written(z.apply(l), architecture, l, replicas, rows)),
+        each(depth - 1, l -> LayerMatrices.read(h.apply(l), architecture, l + 1, replicas, rows)),
         each(
-            architecture.depth() - 1,
-            l -> {
-              DeviceArray data = scope.floats(length(replicas, rows, architecture.unitsIn(l + 1)));
-              return LayerMatrices.read(data, architecture, l + 1, replicas, rows);
-            }),
-        each(architecture.depth() - 1, l -> ownMaps(scope, architecture, l, replicas, rows)),
-        patches(
-            architecture,
-            replicas,
-            rows,
-            l -> scope.floats((long) replicas * rows * architecture.patchUnits(l))));
+            depth - 1,
+            l ->
+                architecture.isPooled(l)
+                    ? LayerMatrices.written(maps.apply(l), architecture, l, replicas, rows)
+                    : null),
+        each(
+            depth,
+            l ->
+                architecture.isConvolutional(l)
+                    ? LayerMatrices.patches(patches.apply(l), architecture, l, replicas, rows)
+                    : null));
   }
 
-  private static Matrix[] keptSlopes(
-      Scope scope, Architecture architecture, int replicas, int rows) {
-    return each(
-        architecture.depth(),
-        l -> {
-          DeviceArray data = scope.floats(length(replicas, rows, architecture.unitsOut(l)));
-          return LayerMatrices.written(data, architecture, l, replicas, rows);
-        });
-  }
-
-  private static Matrix[] patches(
-      Architecture architecture, int replicas, int rows, IntFunction<DeviceArray> data) {
-    return each(
-        architecture.depth(),
-        l ->
-            architecture.isConvolutional(l)
-                ? LayerMatrices.patches(data.apply(l), architecture, l, replicas, rows)
-                : null);
+  private static DeviceArray room(Scope scope, int replicas, int rows, int columns) {
+    return scope.floats((long) replicas * rows * Matrix.paddedColumns(columns));
   }
 
   /** Room for the patches of any layer, if there are some. */
@@ -98,41 +98,6 @@ public record ForwardBuffers(Matrix[] z, Matrix[] h, Matrix[] maps, Matrix[] pat
     return architecture.isConvolutional()
         ? scope.floats((long) rows * architecture.mostPatchUnits())
         : null;
-  }
-
-  /**
-   * Activations before pooling, of this layer alone: lanes pass some rows each, and at the same
-   * time may be at layers whose rows begin elsewhere.
-   */
-  private static Matrix ownMaps(
-      Scope scope, Architecture architecture, int layer, int replicas, int rows) {
-    if (!architecture.isPooled(layer)) {
-      return null;
-    }
-    DeviceArray data = scope.floats((long) replicas * rows * architecture.unitsOut(layer));
-    return LayerMatrices.written(data, architecture, layer, replicas, rows);
-  }
-
-  /** Activations before pooling, of one layer after the other in the same memory. */
-  private static Matrix[] maps(Scope scope, Architecture architecture, int rows) {
-    int hidden = architecture.depth() - 1;
-    int widest =
-        IntStream.range(0, hidden)
-            .filter(architecture::isPooled)
-            .map(architecture::unitsOut)
-            .max()
-            .orElse(0);
-    DeviceArray data = widest == 0 ? null : scope.floats((long) rows * widest);
-    return each(
-        hidden,
-        l ->
-            architecture.isPooled(l)
-                ? LayerMatrices.written(data, architecture, l, 1, rows)
-                : null);
-  }
-
-  private static long length(int replicas, int rows, int columns) {
-    return (long) replicas * rows * Matrix.paddedColumns(columns);
   }
 
   private static Matrix[] each(int count, IntFunction<Matrix> layer) {
