@@ -2,8 +2,8 @@
 // poolDifferences). Windows of side x side pixels lie side by side from a map's first pixel on;
 // pixels beyond the last whole window of a row or column are in none. For every replica r, map i,
 // window w and channel c:
-//   max_pool          out_i[w, c] <- the largest h_i[p, c] of the pixels p of w; slopes_i[p, c] <- 0
-//                     for all of them but the first that has it, and for pixels of no window
+//   max_pool          out_i[w, c] <- the largest h_i[p, c] of the pixels p of w; slopes_i[p, c] <-
+//                     0 for all of them but the first that has it, and for pixels of no window
 //   unpool            out_i[p, c] <- errors_i[w, c] * slopes_(i / group)[p, c] with w the window of
 //                     p; 0 for pixels of no window
 //   pool_references   out_i[w, c] <- the largest h_i[p, c], in float64; gaps_i[p, c] <- h_i[p, c] -
@@ -16,12 +16,12 @@
 // pool_differences one row a replica. Any strides; nothing outside of the columns is read or
 // written.
 // Launch: blocks of x by y threads, x over what is written of one map (unpool: packs of 4 or 1
-// pixels' channels of the map, elements.cuh; others: windows with their channels, channels first),
-// y over maps, the grid's z over replicas; each loop strides over its dimension, so any grid covers
-// any size. Where a thread reads and writes is the same in all maps: it divides indices once.
+// channels of the map's pixels, elements.cuh; others: the channels of windows), y over maps, the
+// grid's z over replicas; each loop strides over its dimension, so any grid covers any size. Where
+// a thread reads and writes is the same in all maps: it divides indices once.
 //
 //                     bytes a pixel, n = side * side                             FLOP a pixel
-//   max_pool          8 + 4 / n (read h, write slopes but the largest's, out)    comparisons
+//   max_pool          8 (read h, write out, and slopes but the largest's)        comparisons
 //   unpool            4 + 4 / group + 4 / n, errors n times, n - 1 from cache    1
 //   pool_references   12 + 8 / n, h again from cache                             1
 //   pool_differences  4 + 4 / n, gaps again from cache                           1
@@ -75,18 +75,18 @@ __device__ __forceinline__ void each_window(const Windows of, const bool broken,
   }
 }
 
-// Calls visit(place) for each pixel of a window, row by row. `fixed` is its side where that is known
-// when this is compiled and the window is whole, so that loops are unrolled; else 0.
+// Calls visit(place) for each pixel of a window, row by row. `fixed` is its side where that is
+// known when this is compiled and the window is whole, so that loops are unrolled; else 0.
 template <int fixed, typename Visit>
 __device__ __forceinline__ void each_pixel(const Windows of, const Window window,
                                            const Visit visit) {
   const int rows = fixed ? fixed : window.rows;
   const int columns = fixed ? fixed : window.columns;
   int row = window.first;
-#pragma unroll
+#pragma unroll (fixed ? fixed : 1)
   for (int k = 0; k < rows; k++) {
     int at = row;
-#pragma unroll
+#pragma unroll (fixed ? fixed : 1)
     for (int l = 0; l < columns; l++) {
       visit(at);
       at += of.channels;
@@ -163,9 +163,9 @@ __device__ __forceinline__ void unpool(const float* __restrict__ errors, const i
       Pack<width> value = {};
       if (within) {
         value = load_pack<width>(error + r * errorsReplica + i * errorsStride, width);
-        const Pack<width> by = load_pack<width>(
-            slopes + r * slopesReplica + static_cast<int>(i) / group * static_cast<long long>(slopesStride) + at,
-            width);
+        const long long ofGroup = static_cast<int>(i) / group;
+        const Pack<width> by =
+            load_pack<width>(slopes + r * slopesReplica + ofGroup * slopesStride + at, width);
 #pragma unroll
         for (int k = 0; k < width; k++) {
           value.at[k] *= by.at[k];

@@ -1,36 +1,38 @@
-// Patches of images, and their sums back into images (Lane.patches, Lane.patchSums). With kernels of
-// `side` pixels (odd, side = 2 reach + 1) centred on each pixel (y, x) of a channels x height x
-// width image, for every replica r and image i, component (k, l, c) of a patch at column
-// (k * side + l) * channels + c:
+// Patches of images, and their sums back into images (Lane.patches, Lane.patchSums). With kernels
+// of `side` pixels (odd, side = 2 reach + 1) centred on each pixel (y, x) of a channels x height x
+// width image, for every replica r and image i, component (k, l, c) of a patch at column (k * side
+// + l) * channels + c:
 //   patches     out[i * height * width + y * width + x, (k, l, c)]
 //                   <- image_i[c, y + k - reach, x + l - reach], 0 beyond the borders; and 1 in the
 //                   column behind the last one, where `columns` says that there is one
-//   patch_sums  image_i[c, y, x] <- sum over k, l of
-//                   patches[i * height * width + (y - k + reach) * width + (x - l + reach), (k, l, c)]
-// over the positions that there are.
+//   patch_sums  image_i[c, y, x] <- the sum over k and l of component (k, l, c) of the patch at
+//                   (y - k + reach, x - l + reach), where there is such a position
 //
 // Layout: images [replicas][images] of channels * height * width in a row each, ordered [channels]
-// [height][width] where `channelsFirst`, else [height][width][channels]; patches [replicas][images *
-// height * width][columns]; any strides. Nothing outside of the columns is read or written.
-// Launch: blocks of x by y threads, x over the pieces of all patches of one image (patches) or over
-// the pieces of one image (patch_sums), y over images, the grid's z over replicas; each loop strides
-// over its dimension, so any grid covers any size. A piece is 4 channels, where images are not
-// channels first, channels are a multiple of 4 and rows start at multiples of 16 bytes; else 1.
+// [height][width] where `channelsFirst`, else [height][width][channels]; patches [replicas][images
+// * height * width][columns]; any strides. Nothing outside of the columns is read or written.
+// Launch: blocks of x by y threads, x over the pieces of all patches of one image (patches) or
+// over the pieces of one image (patch_sums), y over images, the grid's z over replicas; each loop
+// strides over its dimension, so any grid covers any size. A piece is 4 channels, where images are
+// not channels first, channels are a multiple of 4 and rows start at multiples of 16 bytes; else
+// 1.
 //
 // Which pixel a thread copies, or which patches it adds, is the same for all images: it divides
 // indices once and then walks through images and replicas by strides.
 //
-// patches: 4 bytes written an element and 4 read, of which all but 1 of side * side come from cache.
-// Rows without gaps are written whole sectors at a time, whatever their length: neighbouring threads
-// write neighbouring elements across the ends of rows. Channels last, side * channels neighbouring
-// elements come from neighbouring addresses; channels first only `side` of them do, from as many
-// planes as there are channels, and a warp of the 27 components of 3 channels reads from 9 places.
-// With threads over pixels reads would be whole and each store would touch a sector a thread.
-// patch_sums: 4 bytes read for each component of a patch, each once, and 4 written a pixel; 1 FLOP a
-// component. Threads run over channels first whatever the order of images, since there are side *
-// side times as many reads as writes. A pixel's terms are added from 0 in the order of positions, as
-// the CPU does: the same bits, with no atomics.
-
+// patches: 4 bytes written an element and 4 read, of which all but 1 of side * side come from
+// cache. Rows without gaps are written whole sectors at a time, whatever their length:
+// neighbouring threads write neighbouring elements across the ends of rows. Channels last, side *
+// channels neighbouring elements come from neighbouring addresses; channels first only `side` of
+// them do, from as many planes as there are channels, and a warp of the 27 components of 3
+// channels reads from 9 places. With threads over pixels reads would be whole and each store would
+// touch a sector a thread.
+// patch_sums: 4 bytes read for each component of a patch, each once, and 4 written a pixel; 1 FLOP
+// a component. Neighbouring threads take neighbouring channels whatever the order of images, since
+// there are side * side times as many reads as writes: of 3 channels a warp's load touches 13
+// sectors where neighbouring pixels would touch 32, and its store, to three planes, 6 instead of
+// 4. A pixel's terms are added from 0 in the order of positions, as the CPU does: the same bits,
+// with no atomics.
 #include "elements.cuh"
 
 template <typename Piece, typename T>

@@ -32,6 +32,9 @@ final class CpuLane implements Lane {
   /** Two tiles of a product of Grams, made when first needed. */
   private CpuArray gramTiles;
 
+  /** An image with zeros around it, made when first needed. */
+  private CpuArray framedImage;
+
   CpuLane(int index, ElementKernels kernels) {
     this.index = index;
     this.kernels = kernels;
@@ -741,6 +744,10 @@ final class CpuLane implements Lane {
       gramTiles.close();
       gramTiles = null;
     }
+    if (framedImage != null) {
+      framedImage.close();
+      framedImage = null;
+    }
   }
 
   @Override
@@ -840,21 +847,39 @@ final class CpuLane implements Lane {
     OperandShapes.patches(images, shape, out);
     int bytes = out.data().type().bytes();
     boolean appended = out.columns() > shape.size();
+    Span framed = framed(MapKernels.framedBytes(shape, bytes));
     for (int r = 0; r < images.replicas(); r++) {
       for (int i = 0; i < images.rows(); i++) {
         Span from = row(images, r, i);
         Span to = rows(out, r, i * shape.positions(), shape.positions());
         MapKernels.patches(
+            kernels,
             from.buffer(),
             from.at(),
             shape,
             bytes,
+            framed.buffer(),
+            framed.at(),
             to.buffer(),
             to.at(),
             bytes * out.stride(),
             appended);
       }
     }
+  }
+
+  /** Zeros for an image with a frame. */
+  private Span framed(int bytes) {
+    int floats = (bytes + 3) / 4;
+    if (framedImage == null || framedImage.length() < floats) {
+      if (framedImage != null) {
+        framedImage.close();
+      }
+      framedImage = new CpuArray(ElementType.FLOAT32, floats, new AtomicLong());
+    }
+    Span room = framedImage.span(0, floats);
+    MapKernels.zero(room.buffer(), room.at(), bytes);
+    return room;
   }
 
   @Override
@@ -865,7 +890,7 @@ final class CpuLane implements Lane {
         Span from = rows(patches, r, i * shape.positions(), shape.positions());
         Span to = row(images, r, i);
         MapKernels.patchSums(
-            from.buffer(), from.at(), 4 * patches.stride(), shape, to.buffer(), to.at());
+            kernels, from.buffer(), from.at(), 4 * patches.stride(), shape, to.buffer(), to.at());
       }
     }
   }
@@ -879,7 +904,7 @@ final class CpuLane implements Lane {
         Span by = slopes == null ? new Span(null, 0) : row(slopes, r, i);
         Span to = row(out, r, i);
         MapKernels.maxPool(
-            from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
+            kernels, from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
       }
     }
   }
@@ -893,7 +918,7 @@ final class CpuLane implements Lane {
         Span by = row(slopes, r, i / group);
         Span to = row(out, r, i);
         MapKernels.unpool(
-            from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
+            kernels, from.buffer(), from.at(), shape, by.buffer(), by.at(), to.buffer(), to.at());
       }
     }
   }
@@ -921,7 +946,14 @@ final class CpuLane implements Lane {
         Span from = row(z, r, i);
         Span to = row(out, r, i);
         MapKernels.poolDifferences(
-            from.buffer(), from.at(), shape, below.buffer(), below.at(), to.buffer(), to.at());
+            kernels,
+            from.buffer(),
+            from.at(),
+            shape,
+            below.buffer(),
+            below.at(),
+            to.buffer(),
+            to.at());
       }
     }
   }

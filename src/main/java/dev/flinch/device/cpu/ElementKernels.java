@@ -116,6 +116,77 @@ interface ElementKernels {
       int columns);
 
   /**
+   * Copies runs of neighbouring elements of 4 bytes, one after the other.
+   *
+   * @param fromStep bytes from one run to the next
+   * @param length elements of a run
+   */
+  void copyRuns(
+      ByteBuffer from,
+      int fromAt,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int length,
+      int runs);
+
+  /**
+   * Sums of rows: to[i] ← the sum of {@code deep} groups of {@code across} rows, in their order
+   * from 0.
+   *
+   * @param right bytes from a row to the next of a group
+   * @param down bytes from the first row of a group to that of the next group
+   * @param fromStep bytes from the first row of a sum to that of the next sum
+   * @param toStep bytes from a sum to the next
+   */
+  void sumRows(
+      ByteBuffer from,
+      int fromAt,
+      int right,
+      int across,
+      int down,
+      int deep,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int columns,
+      int sums);
+
+  /**
+   * Max-pooling of windows side by side: out ← their largest values, slopes ← 0 but for each one's
+   * largest, the first of equals or the first NaN.
+   *
+   * @param row bytes from one row of h, and of slopes, to the next
+   * @param slopes or null
+   */
+  void maxPool(
+      ByteBuffer h,
+      int hAt,
+      int row,
+      ByteBuffer slopes,
+      int slopesAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows);
+
+  /** Max-pooling of windows side by side: out ← the largest of z + gaps, or NaN. */
+  void poolDifferences(
+      ByteBuffer z,
+      int zAt,
+      int row,
+      ByteBuffer gaps,
+      int gapsAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows);
+
+  /**
    * Polynomials of a layer's units: c ← c + factors ⊗ change, for c₀, c₁ and c₂.
    *
    * @param coefficients 3 × {@code stride}: c₀ of all units, then c₁, then c₂

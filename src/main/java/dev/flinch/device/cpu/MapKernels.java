@@ -13,84 +13,87 @@ final class MapKernels {
   private MapKernels() {}
 
   /**
+   * Bytes of an image with zeros around it, so that a kernel at any pixel looks at something,
+   * ordered {@code [height][width][channels]}.
+   */
+  static int framedBytes(PatchShape shape, int bytes) {
+    int frame = shape.side() - 1;
+    int pixels = Math.multiplyExact(shape.image().height() + frame, shape.image().width() + frame);
+    return Math.multiplyExact(pixels, shape.image().channels() * bytes);
+  }
+
+  /**
    * The patches of one image.
    *
    * @param bytes of an element: 4 or 8
+   * @param framed room for {@link #framedBytes}: zeros, but where an image of this shape was
    * @param stride from one patch to the next
    * @param appended whether each has a 1 at its end
    */
   static void patches(
+      ElementKernels kernels,
       ByteBuffer image,
       int imageAt,
       PatchShape shape,
       int bytes,
+      ByteBuffer framed,
+      int framedAt,
       ByteBuffer out,
       int outAt,
       int stride,
       boolean appended) {
     ImageShape of = shape.image();
     int reach = shape.side() / 2;
-    int channels = of.channels();
-    int run = shape.side() * channels * bytes;
+    int pixel = of.channels() * bytes;
+    int rowBytes = (of.width() + shape.side() - 1) * pixel;
     for (int y = 0; y < of.height(); y++) {
-      for (int x = 0; x < of.width(); x++) {
-        int patch = outAt + (y * of.width() + x) * stride;
-        int left = Math.max(0, x - reach);
-        int right = Math.min(of.width(), x + reach + 1);
-        for (int k = 0; k < shape.side(); k++) {
-          int row = y + k - reach;
-          int to = patch + k * run;
-          if (row < 0 || row >= of.height()) {
-            zero(out, to, run);
-            continue;
-          }
-          int skipped = (left - (x - reach)) * channels * bytes;
-          int length = (right - left) * channels * bytes;
-          zero(out, to, skipped);
-          if (!shape.channelsFirst() || channels == 1) {
-            out.put(
-                to + skipped,
-                image,
-                imageAt + (row * of.width() + left) * channels * bytes,
-                length);
-          } else {
-            transpose(image, imageAt, of, row, left, right, bytes, out, to + skipped);
-          }
-          zero(out, to + skipped + length, run - skipped - length);
-        }
-        if (appended) {
-          putOne(out, patch + shape.size() * bytes, bytes);
-        }
+      int to = framedAt + (y + reach) * rowBytes + reach * pixel;
+      if (shape.channelsFirst()) {
+        transpose(image, imageAt, of, y, bytes, framed, to);
+      } else {
+        framed.put(to, image, imageAt + y * of.width() * pixel, of.width() * pixel);
+      }
+    }
+    int run = shape.side() * pixel;
+    for (int y = 0; y < of.height(); y++) {
+      int first = outAt + y * of.width() * stride;
+      for (int k = 0; k < shape.side(); k++) {
+        kernels.copyRuns(
+            framed,
+            framedAt + (y + k) * rowBytes,
+            pixel,
+            out,
+            first + k * run,
+            stride,
+            run / 4,
+            of.width());
+      }
+      for (int x = 0; appended && x < of.width(); x++) {
+        putOne(out, first + x * stride + shape.size() * bytes, bytes);
       }
     }
   }
 
-  /** Some pixels of a row, channels first, to channels last. */
+  /** A row of pixels, channels first, to channels last. */
   private static void transpose(
-      ByteBuffer image,
-      int imageAt,
-      ImageShape of,
-      int row,
-      int left,
-      int right,
-      int bytes,
-      ByteBuffer out,
-      int outAt) {
+      ByteBuffer image, int imageAt, ImageShape of, int row, int bytes, ByteBuffer out, int outAt) {
     int channels = of.channels();
     for (int c = 0; c < channels; c++) {
       int from = imageAt + ((c * of.height() + row) * of.width()) * bytes;
-      for (int x = left; x < right; x++) {
-        int to = outAt + ((x - left) * channels + c) * bytes;
-        if (bytes == 4) {
-          out.putInt(to, image.getInt(from + 4 * x));
-        } else {
-          out.putLong(to, image.getLong(from + 8 * x));
+      if (bytes == 4) {
+        for (int x = 0; x < of.width(); x++) {
+          out.putInt(outAt + 4 * (x * channels + c), image.getInt(from + 4 * x));
+        }
+      } else {
+        for (int x = 0; x < of.width(); x++) {
+          out.putLong(outAt + 8 * (x * channels + c), image.getLong(from + 8 * x));
         }
       }
     }
   }
 
-  private static void zero(ByteBuffer out, int at, int bytes) {
+  /** Zeros, a multiple of 4 bytes. */
+  static void zero(ByteBuffer out, int at, int bytes) {
     for (int i = at; i < at + bytes; i += 4) {
       out.putInt(i, 0);
     }
@@ -110,6 +113,7 @@ final class MapKernels {
    * @param stride from one patch to the next
    */
   static void patchSums(
+      ElementKernels kernels,
       ByteBuffer patches,
       int patchesAt,
       int stride,
@@ -118,44 +122,51 @@ final class MapKernels {
       int imageAt) {
     ImageShape of = shape.image();
     int reach = shape.side() / 2;
-    int channels = of.channels();
-    int run = shape.side() * channels * 4;
-    zero(image, imageAt, 4 * of.size());
-    // A pixel's terms are added in the order of positions, whichever the order of channels.
+    int pixel = 4 * of.channels();
+    // From a term of a pixel to the next in its row of positions, and to the next row.
+    int right = stride - pixel;
+    int down = of.width() * stride - shape.side() * pixel;
     for (int y = 0; y < of.height(); y++) {
-      for (int x = 0; x < of.width(); x++) {
-        int patch = patchesAt + (y * of.width() + x) * stride;
+      int top = Math.max(0, y - reach);
+      int deep = Math.min(of.height(), y + reach + 1) - top;
+      int x = 0;
+      while (x < of.width()) {
         int left = Math.max(0, x - reach);
-        int right = Math.min(of.width(), x + reach + 1);
-        for (int k = Math.max(0, reach - y);
-            k < Math.min(shape.side(), of.height() + reach - y);
-            k++) {
-          int row = y + k - reach;
-          int from = patch + k * run + (left - (x - reach)) * channels * 4;
-          if (shape.channelsFirst()) {
-            for (int c = 0; c < channels; c++) {
-              int to = imageAt + 4 * ((c * of.height() + row) * of.width() + left);
-              add(patches, from + 4 * c, 4 * channels, image, to, right - left);
-            }
-          } else {
-            int to = imageAt + 4 * (row * of.width() + left) * channels;
-            add(patches, from, 4, image, to, (right - left) * channels);
+        int across = Math.min(of.width(), x + reach + 1) - left;
+        // Pixels from here on whose terms lie alike: all but those at a border.
+        int alike = across == shape.side() ? of.width() - reach - x : 1;
+        int component = (y - top + reach) * shape.side() + x - left + reach;
+        int from = patchesAt + (top * of.width() + left) * stride + component * pixel;
+        int at = y * of.width() + x;
+        if (shape.channelsFirst()) {
+          for (int c = 0; c < of.channels(); c++) {
+            int to = imageAt + 4 * (c * shape.positions() + at);
+            kernels.sumRows(
+                patches, from + 4 * c, right, across, down, deep, stride, image, to, 4, 1, alike);
           }
+        } else {
+          kernels.sumRows(
+              patches,
+              from,
+              right,
+              across,
+              down,
+              deep,
+              stride,
+              image,
+              imageAt + at * pixel,
+              pixel,
+              of.channels(),
+              alike);
         }
+        x += alike;
       }
-    }
-  }
-
-  private static void add(
-      ByteBuffer from, int fromAt, int fromStep, ByteBuffer to, int toAt, int count) {
-    for (int i = 0; i < count; i++) {
-      int at = toAt + 4 * i;
-      to.putFloat(at, to.getFloat(at) + from.getFloat(fromAt + i * fromStep));
     }
   }
 
   /** One map; {@code slopes} may be null. */
   static void maxPool(
+      ElementKernels kernels,
       ByteBuffer h,
       int hAt,
       PoolShape shape,
@@ -165,32 +176,23 @@ final class MapKernels {
       int outAt) {
     ImageShape pooled = shape.pooled();
     int channels = pooled.channels();
+    int row = 4 * shape.map().width() * channels;
     if (slopes != null) {
       clearOutside(shape, slopes, slopesAt);
     }
     for (int y = 0; y < pooled.height(); y++) {
-      for (int x = 0; x < pooled.width(); x++) {
-        for (int c = 0; c < channels; c++) {
-          int best = pixel(shape, y, x, 0, c);
-          for (int i = 1; i < shape.side() * shape.side(); i++) {
-            int other = pixel(shape, y, x, i, c);
-            float value = h.getFloat(hAt + other);
-            // Once a NaN is found it stays, so that it is seen.
-            if (value > h.getFloat(hAt + best)
-                || (Float.isNaN(value) && !Float.isNaN(h.getFloat(hAt + best)))) {
-              best = other;
-            }
-          }
-          out.putFloat(
-              outAt + 4 * ((y * pooled.width() + x) * channels + c), h.getFloat(hAt + best));
-          for (int i = 0; slopes != null && i < shape.side() * shape.side(); i++) {
-            int other = pixel(shape, y, x, i, c);
-            if (other != best) {
-              slopes.putFloat(slopesAt + other, 0);
-            }
-          }
-        }
-      }
+      int from = y * shape.side() * row;
+      kernels.maxPool(
+          h,
+          hAt + from,
+          row,
+          slopes,
+          slopesAt + from,
+          out,
+          outAt + 4 * y * pooled.width() * channels,
+          shape.side(),
+          channels,
+          pooled.width());
     }
   }
 
@@ -215,6 +217,7 @@ final class MapKernels {
 
   /** One map. */
   static void unpool(
+      ElementKernels kernels,
       ByteBuffer errors,
       int errorsAt,
       PoolShape shape,
@@ -225,16 +228,26 @@ final class MapKernels {
     ImageShape of = shape.map();
     int channels = of.channels();
     ImageShape pooled = shape.pooled();
+    int pixel = 4 * channels;
     clearOutside(shape, out, outAt);
     for (int y = 0; y < pooled.height() * shape.side(); y++) {
-      int window = errorsAt + 4 * (y / shape.side()) * pooled.width() * channels;
-      for (int x = 0; x < pooled.width() * shape.side(); x++) {
-        int from = window + 4 * (x / shape.side()) * channels;
-        int at = 4 * (y * of.width() + x) * channels;
-        for (int c = 0; c < 4 * channels; c += 4) {
-          out.putFloat(
-              outAt + at + c, errors.getFloat(from + c) * slopes.getFloat(slopesAt + at + c));
-        }
+      int window = errorsAt + y / shape.side() * pooled.width() * pixel;
+      for (int x = 0; x < pooled.width(); x++) {
+        int at = (y * of.width() + x * shape.side()) * pixel;
+        // The pixels of a row of a window, all by the same error.
+        kernels.scale(
+            errors,
+            window + x * pixel,
+            0,
+            slopes,
+            slopesAt + at,
+            pixel,
+            1,
+            out,
+            outAt + at,
+            pixel,
+            shape.side(),
+            channels);
       }
     }
   }
@@ -271,6 +284,7 @@ final class MapKernels {
 
   /** One map. */
   static void poolDifferences(
+      ElementKernels kernels,
       ByteBuffer z,
       int zAt,
       PoolShape shape,
@@ -280,17 +294,20 @@ final class MapKernels {
       int outAt) {
     ImageShape pooled = shape.pooled();
     int channels = pooled.channels();
+    int row = 4 * shape.map().width() * channels;
     for (int y = 0; y < pooled.height(); y++) {
-      for (int x = 0; x < pooled.width(); x++) {
-        for (int c = 0; c < channels; c++) {
-          float largest = Float.NEGATIVE_INFINITY;
-          for (int i = 0; i < shape.side() * shape.side(); i++) {
-            int at = pixel(shape, y, x, i, c);
-            largest = Math.max(largest, z.getFloat(zAt + at) + gaps.getFloat(gapsAt + at));
-          }
-          out.putFloat(outAt + 4 * ((y * pooled.width() + x) * channels + c), largest);
-        }
-      }
+      int from = y * shape.side() * row;
+      kernels.poolDifferences(
+          z,
+          zAt + from,
+          row,
+          gaps,
+          gapsAt + from,
+          out,
+          outAt + 4 * y * pooled.width() * channels,
+          shape.side(),
+          channels,
+          pooled.width());
     }
   }
 }

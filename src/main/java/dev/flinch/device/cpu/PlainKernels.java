@@ -342,6 +342,185 @@ final class PlainKernels implements ElementKernels {
   }
 
   @Override
+  public void copyRuns(
+      ByteBuffer from,
+      int fromAt,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int length,
+      int runs) {
+    for (int i = 0; i < runs; i++) {
+      int in = fromAt + i * fromStep;
+      int out = toAt + i * toStep;
+      for (int j = 0; j < 4 * length; j += 4) {
+        to.putInt(out + j, from.getInt(in + j));
+      }
+    }
+  }
+
+  @Override
+  public void sumRows(
+      ByteBuffer from,
+      int fromAt,
+      int right,
+      int across,
+      int down,
+      int deep,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int columns,
+      int sums) {
+    for (int i = 0; i < sums; i++) {
+      int first = fromAt + i * fromStep;
+      sumOfRows(from, first, right, across, down, deep, to, toAt + i * toStep, 0, columns);
+    }
+  }
+
+  static void sumOfRows(
+      ByteBuffer from,
+      int fromAt,
+      int right,
+      int across,
+      int down,
+      int deep,
+      ByteBuffer to,
+      int toAt,
+      int first,
+      int end) {
+    for (int j = 4 * first; j < 4 * end; j += 4) {
+      float sum = 0;
+      for (int k = 0; k < deep; k++) {
+        int at = fromAt + k * down + j;
+        for (int l = 0; l < across; l++) {
+          sum += from.getFloat(at + l * right);
+        }
+      }
+      to.putFloat(toAt + j, sum);
+    }
+  }
+
+  @Override
+  public void maxPool(
+      ByteBuffer h,
+      int hAt,
+      int row,
+      ByteBuffer slopes,
+      int slopesAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows) {
+    for (int w = 0; w < windows; w++) {
+      int from = 4 * w * side * channels;
+      maxPoolOfWindow(
+          h,
+          hAt + from,
+          row,
+          slopes,
+          slopesAt + from,
+          out,
+          outAt + 4 * w * channels,
+          side,
+          channels,
+          0);
+    }
+  }
+
+  /** One window, from a channel on. */
+  static void maxPoolOfWindow(
+      ByteBuffer h,
+      int hAt,
+      int row,
+      ByteBuffer slopes,
+      int slopesAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int first) {
+    for (int c = 4 * first; c < 4 * channels; c += 4) {
+      int best = c;
+      float largest = h.getFloat(hAt + c);
+      for (int k = 0; k < side; k++) {
+        for (int l = 0; l < side; l++) {
+          int at = k * row + 4 * l * channels + c;
+          float value = h.getFloat(hAt + at);
+          // Once a NaN is found it stays, so that it is seen.
+          boolean stays = value <= largest || largest != largest;
+          largest = stays ? largest : value;
+          best = stays ? best : at;
+        }
+      }
+      out.putFloat(outAt + c, largest);
+      for (int k = 0; slopes != null && k < side; k++) {
+        for (int l = 0; l < side; l++) {
+          int at = k * row + 4 * l * channels + c;
+          if (at != best) {
+            slopes.putFloat(slopesAt + at, 0);
+          }
+        }
+      }
+    }
+  }
+
+  @Override
+  public void poolDifferences(
+      ByteBuffer z,
+      int zAt,
+      int row,
+      ByteBuffer gaps,
+      int gapsAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows) {
+    for (int w = 0; w < windows; w++) {
+      int from = 4 * w * side * channels;
+      poolDifferencesOfWindow(
+          z,
+          zAt + from,
+          row,
+          gaps,
+          gapsAt + from,
+          out,
+          outAt + 4 * w * channels,
+          side,
+          channels,
+          0);
+    }
+  }
+
+  /** One window, from a channel on. */
+  static void poolDifferencesOfWindow(
+      ByteBuffer z,
+      int zAt,
+      int row,
+      ByteBuffer gaps,
+      int gapsAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int first) {
+    for (int c = 4 * first; c < 4 * channels; c += 4) {
+      float largest = Float.NEGATIVE_INFINITY;
+      for (int k = 0; k < side; k++) {
+        for (int l = 0; l < side; l++) {
+          int at = k * row + 4 * l * channels + c;
+          largest = Math.max(largest, z.getFloat(zAt + at) + gaps.getFloat(gapsAt + at));
+        }
+      }
+      out.putFloat(outAt + c, largest);
+    }
+  }
+
+  @Override
   public void addPolynomials(
       double[] coefficients,
       int stride,

@@ -25,6 +25,12 @@ final class VectorKernels implements ElementKernels {
   private static final VectorSpecies<Float> HALF =
       VectorSpecies.of(
           float.class, VectorShape.forBitSize(Math.max(64, DOUBLES.vectorBitSize() / 2)));
+
+  /** Up to 8 elements, for runs that may be shorter than the longest vectors. */
+  private static final VectorSpecies<Integer> SHORT =
+      VectorSpecies.of(int.class, VectorShape.forBitSize(Math.min(256, FLOATS.vectorBitSize())));
+
+  private static final PlainKernels PLAIN = new PlainKernels();
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int WIDTH = FLOATS.length();
   private static final int STEP = 4 * WIDTH;
@@ -374,6 +380,148 @@ final class VectorKernels implements ElementKernels {
         wide,
         vectorised,
         columns);
+  }
+
+  @Override
+  public void copyRuns(
+      ByteBuffer from,
+      int fromAt,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int length,
+      int runs) {
+    int size = SHORT.length();
+    if (length < size) {
+      PLAIN.copyRuns(from, fromAt, fromStep, to, toAt, toStep, length, runs);
+      return;
+    }
+    // The last vector of a run overlaps the one before.
+    int last = 4 * (length - size);
+    for (int i = 0; i < runs; i++) {
+      int in = fromAt + i * fromStep;
+      int out = toAt + i * toStep;
+      for (int j = 0; j < last; j += 4 * size) {
+        IntVector.fromByteBuffer(SHORT, from, in + j, ORDER).intoByteBuffer(to, out + j, ORDER);
+      }
+      IntVector.fromByteBuffer(SHORT, from, in + last, ORDER).intoByteBuffer(to, out + last, ORDER);
+    }
+  }
+
+  @Override
+  public void sumRows(
+      ByteBuffer from,
+      int fromAt,
+      int right,
+      int across,
+      int down,
+      int deep,
+      int fromStep,
+      ByteBuffer to,
+      int toAt,
+      int toStep,
+      int columns,
+      int sums) {
+    int vectorised = FLOATS.loopBound(columns);
+    for (int i = 0; i < sums; i++) {
+      int first = fromAt + i * fromStep;
+      int out = toAt + i * toStep;
+      for (int j = 0; j < 4 * vectorised; j += STEP) {
+        FloatVector sum = FloatVector.zero(FLOATS);
+        for (int k = 0; k < deep; k++) {
+          int at = first + k * down + j;
+          if (across == 3) {
+            // The usual kernel, without a loop that would hardly begin.
+            sum =
+                sum.add(load(from, at)).add(load(from, at + right)).add(load(from, at + 2 * right));
+            continue;
+          }
+          for (int l = 0; l < across; l++) {
+            sum = sum.add(load(from, at + l * right));
+          }
+        }
+        sum.intoByteBuffer(to, out + j, ORDER);
+      }
+      PlainKernels.sumOfRows(from, first, right, across, down, deep, to, out, vectorised, columns);
+    }
+  }
+
+  @Override
+  public void maxPool(
+      ByteBuffer h,
+      int hAt,
+      int row,
+      ByteBuffer slopes,
+      int slopesAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows) {
+    int vectorised = FLOATS.loopBound(channels);
+    for (int w = 0; w < windows; w++) {
+      int window = 4 * w * side * channels;
+      int to = outAt + 4 * w * channels;
+      for (int c = 0; c < 4 * vectorised; c += STEP) {
+        FloatVector largest = load(h, hAt + window + c);
+        // Which pixel of the window has it.
+        FloatVector best = FloatVector.zero(FLOATS);
+        for (int i = 1; i < side * side; i++) {
+          FloatVector value = load(h, hAt + window + pixel(i, side, row, channels) + c);
+          // Once a NaN is found it stays, so that it is seen.
+          VectorMask<Float> stays =
+              value
+                  .compare(VectorOperators.LE, largest)
+                  .or(largest.compare(VectorOperators.NE, largest));
+          largest = value.blend(largest, stays);
+          best = FloatVector.broadcast(FLOATS, i).blend(best, stays);
+        }
+        largest.intoByteBuffer(out, to + c, ORDER);
+        for (int i = 0; slopes != null && i < side * side; i++) {
+          int at = slopesAt + window + pixel(i, side, row, channels) + c;
+          VectorMask<Float> lower = best.compare(VectorOperators.NE, i);
+          load(slopes, at).blend(0, lower).intoByteBuffer(slopes, at, ORDER);
+        }
+      }
+      PlainKernels.maxPoolOfWindow(
+          h, hAt + window, row, slopes, slopesAt + window, out, to, side, channels, vectorised);
+    }
+  }
+
+  /** Bytes from a window's first pixel to another, of those counted row by row. */
+  private static int pixel(int i, int side, int row, int channels) {
+    int k = i / side;
+    return k * row + 4 * (i - k * side) * channels;
+  }
+
+  @Override
+  public void poolDifferences(
+      ByteBuffer z,
+      int zAt,
+      int row,
+      ByteBuffer gaps,
+      int gapsAt,
+      ByteBuffer out,
+      int outAt,
+      int side,
+      int channels,
+      int windows) {
+    int vectorised = FLOATS.loopBound(channels);
+    for (int w = 0; w < windows; w++) {
+      int window = 4 * w * side * channels;
+      int to = outAt + 4 * w * channels;
+      for (int c = 0; c < 4 * vectorised; c += STEP) {
+        FloatVector largest = load(z, zAt + window + c).add(load(gaps, gapsAt + window + c));
+        for (int i = 1; i < side * side; i++) {
+          int at = window + pixel(i, side, row, channels) + c;
+          largest = largest.max(load(z, zAt + at).add(load(gaps, gapsAt + at)));
+        }
+        largest.intoByteBuffer(out, to + c, ORDER);
+      }
+      PlainKernels.poolDifferencesOfWindow(
+          z, zAt + window, row, gaps, gapsAt + window, out, to, side, channels, vectorised);
+    }
   }
 
   @Override

@@ -86,8 +86,9 @@ final class Maps {
     if (isNothing(out)) {
       return;
     }
+    // Of a window, slopes are written for all pixels but one, and one value is pooled.
     launcher.announce(
-        elements(h), Float.BYTES * (elements(h) * (slopes == null ? 1 : 2) + elements(out)));
+        elements(h), Float.BYTES * (elements(h) + elements(slopes == null ? out : h)));
     ImageShape map = shape.map();
     launcher.launch(
         MAX_POOL,

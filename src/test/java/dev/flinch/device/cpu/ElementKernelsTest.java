@@ -210,4 +210,90 @@ class ElementKernelsTest {
       }
     }
   }
+
+  @Test
+  void runsAreCopiedAndNothingBesideThem() {
+    for (int length : new int[] {1, 3, 7, 8, 9, 15, 16, 17, 27, 48, 96, 97}) {
+      int runs = 6;
+      // Runs that overlap where they come from, as those of patches do.
+      ByteBuffer from = normal(31, 4 * runs + length + 1);
+      from.putInt(8, 0x7fc12345);
+      ByteBuffer expected = normal(32, runs * (length + PADDING) + 1);
+      ByteBuffer actual = copy(expected);
+      for (int i = 0; i < runs; i++) {
+        for (int j = 0; j < length; j++) {
+          int at = 4 * (1 + i * (length + PADDING) + j);
+          expected.putInt(at, from.getInt(4 * (1 + 3 * i + j)));
+        }
+      }
+      ByteBuffer byPlain = copy(actual);
+      plain.copyRuns(from, 4, 12, byPlain, 4, 4 * (length + PADDING), length, runs);
+      vector.copyRuns(from, 4, 12, actual, 4, 4 * (length + PADDING), length, runs);
+      assertEquals(-1, expected.mismatch(byPlain), "plain runs of " + length);
+      assertEquals(-1, expected.mismatch(actual), "runs of " + length);
+    }
+  }
+
+  @Test
+  void sumsOfRowsHaveTheSameBits() {
+    int sums = 3;
+    for (int n : SIZES) {
+      for (int across : new int[] {1, 2, 3, 5}) {
+        int right = 4 * (n + 1);
+        int down = across * right + 8;
+        int deep = 4;
+        ByteBuffer from = normal(33, (deep + sums) * (down / 4 + 1) + n);
+        from.putFloat(4, Float.NaN);
+        ByteBuffer byPlain = normal(34, sums * (n + PADDING));
+        ByteBuffer byVector = copy(byPlain);
+        ByteBuffer expected = copy(byPlain);
+        int toStep = 4 * (n + PADDING);
+        for (int i = 0; i < sums; i++) {
+          for (int j = 0; j < n; j++) {
+            float sum = 0;
+            for (int term = 0; term < deep * across; term++) {
+              sum += from.getFloat(i * down + term / across * down + term % across * right + 4 * j);
+            }
+            expected.putFloat(i * toStep + 4 * j, sum);
+          }
+        }
+        plain.sumRows(from, 0, right, across, down, deep, down, byPlain, 0, toStep, n, sums);
+        vector.sumRows(from, 0, right, across, down, deep, down, byVector, 0, toStep, n, sums);
+        assertEquals(-1, expected.mismatch(byPlain), n + " columns, plain");
+        assertEquals(-1, expected.mismatch(byVector), n + " columns");
+      }
+    }
+  }
+
+  @Test
+  void poolingAgreesOnNumbersThatAreEqualInfiniteOrNone() {
+    int windows = 4;
+    for (int n : SIZES) {
+      for (int side : new int[] {1, 2, 3}) {
+        int row = 4 * (windows * side + 1) * n;
+        ByteBuffer h = normal(35, side * row / 4);
+        for (int at = 0; at < side * row; at += 4) {
+          float value = Math.round(h.getFloat(at) / 4);
+          h.putFloat(at, value == 3 ? Float.NaN : value == -2 ? Float.NEGATIVE_INFINITY : value);
+        }
+        ByteBuffer slopes = normal(36, side * row / 4);
+        ByteBuffer[] slopesBy = {copy(slopes), copy(slopes)};
+        ByteBuffer[] out = {normal(37, windows * n), normal(37, windows * n)};
+        ByteBuffer[] without = {copy(out[0]), copy(out[0])};
+        ByteBuffer[] differences = {copy(out[0]), copy(out[0])};
+        ElementKernels[] kernels = {plain, vector};
+        for (int k = 0; k < 2; k++) {
+          kernels[k].maxPool(h, 0, row, slopesBy[k], 0, out[k], 0, side, n, windows);
+          kernels[k].maxPool(h, 0, row, null, 0, without[k], 0, side, n, windows);
+          kernels[k].poolDifferences(h, 0, row, slopes, 0, differences[k], 0, side, n, windows);
+        }
+        String what = n + " channels, side " + side;
+        assertClose(out[0], out[1], 0, what);
+        assertClose(out[0], without[1], 0, what);
+        assertClose(out[0], without[0], 0, what);
+        assertClose(slopesBy[0], slopesBy[1], 0, what);
+        assertClose(differences[0], differences[1], 0, what);
+      }
+    }
+  }
 }
