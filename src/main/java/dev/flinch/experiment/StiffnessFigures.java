@@ -10,11 +10,13 @@ import dev.flinch.report.StiffnessCourseFigure;
 import dev.flinch.report.StiffnessCourseFigure.StiffnessCourse;
 import dev.flinch.report.StiffnessDistanceFigure;
 import dev.flinch.report.StiffnessFigure;
+import dev.flinch.report.StiffnessLossFigure;
 import dev.flinch.report.StiffnessMatricesFigure;
 import dev.flinch.sensitivity.CriticalLength;
 import dev.flinch.sensitivity.DistanceStiffness;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -119,16 +121,18 @@ final class StiffnessFigures {
                 study.title() + ", " + group,
                 groups.size() == 1 ? "" : "-" + StudyReport.fileName(group),
                 members));
-    if (asked.distance() && study.training().learningRates().size() > 1) {
-      Map<String, List<NetworkResult>> rates =
-          measured.stream().collect(grouping(n -> StudyReport.groupOfRates(study, n)));
-      rates.forEach(
-          (group, members) ->
-              drawn.putLengths(
-                  study.title() + ", " + group,
-                  rates.size() == 1 ? "" : "-" + StudyReport.fileName(group),
-                  members));
-    }
+    boolean severalRates = study.training().learningRates().size() > 1;
+    Map<String, List<NetworkResult>> rates =
+        measured.stream().collect(grouping(n -> StudyReport.groupOfRates(study, n)));
+    rates.forEach(
+        (group, members) -> {
+          String title = study.title() + ", " + group;
+          String suffix = rates.size() == 1 ? "" : "-" + StudyReport.fileName(group);
+          if (asked.distance() && severalRates) {
+            drawn.putLengths(title, suffix, members);
+          }
+          drawn.putLosses(study, title, suffix, members);
+        });
     return drawn.figures;
   }
 
@@ -200,13 +204,49 @@ final class StiffnessFigures {
     }
   }
 
+  /** Stiffness against the train loss, a course for each learning rate. */
+  private void putLosses(
+      Configuration study, String title, String group, List<NetworkResult> networks) {
+    Map<String, List<NetworkResult>> byRate =
+        networks.stream()
+            .sorted(
+                Comparator.comparing(
+                    NetworkResult::learningRate, Comparator.nullsFirst(Comparator.naturalOrder())))
+            .collect(grouping(n -> StudyReport.rate(study, n)));
+    for (int p = 0; p < asked.pairs().size(); p++) {
+      int pairs = p;
+      figures.put(
+          "stiffness-loss" + group + ofPairs(pairs, "-"),
+          StiffnessLossFigure.of(
+              title + ofPairs(pairs, ", "),
+              byRate.entrySet().stream()
+                  .map(rate -> againstLoss(rate.getKey(), moments(rate.getValue()), pairs))
+                  .toList()));
+    }
+  }
+
+  private StiffnessLossFigure.Course againstLoss(
+      String label, List<List<StiffnessRecord>> moments, int pairs) {
+    return new StiffnessLossFigure.Course(
+        label,
+        means(moments, r -> r.train().crossEntropy()),
+        means(moments, r -> orNaN(cosine(r, pairs).within())),
+        means(moments, r -> orNaN(cosine(r, pairs).between())),
+        asked.distance()
+            ? moments.stream()
+                .map(records -> records.stream().map(r -> r.stiffness().get(pairs)).toList())
+                .mapToDouble(of -> orNaN(line(of).crossing()))
+                .toArray()
+            : null);
+  }
+
   /** What tells figures of several pairs apart. */
   private String ofPairs(int pairs, String separator) {
     return asked.pairs().size() == 1 ? "" : separator + asked.pairs().get(pairs).label();
   }
 
-  /** Means at those steps at which most of the networks that are still trained have a record. */
-  private StiffnessCourse course(List<NetworkResult> networks, int pairs) {
+  /** Records of those steps at which most of the networks that are still trained have one. */
+  private static List<List<StiffnessRecord>> moments(List<NetworkResult> networks) {
     List<SortedMap<Long, StiffnessRecord>> bySteps =
         networks.stream()
             .map(
@@ -218,15 +258,19 @@ final class StiffnessFigures {
             .toList();
     TreeSet<Long> steps = new TreeSet<>();
     bySteps.forEach(records -> steps.addAll(records.keySet()));
-    List<List<StiffnessRecord>> rows =
-        steps.stream()
-            .filter(
-                step -> {
-                  long there = bySteps.stream().filter(of -> of.containsKey(step)).count();
-                  return 2 * there > bySteps.stream().filter(of -> of.lastKey() >= step).count();
-                })
-            .map(step -> bySteps.stream().map(of -> of.get(step)).filter(Objects::nonNull).toList())
-            .toList();
+    return steps.stream()
+        .filter(
+            step -> {
+              long there = bySteps.stream().filter(of -> of.containsKey(step)).count();
+              return 2 * there > bySteps.stream().filter(of -> of.lastKey() >= step).count();
+            })
+        .map(step -> bySteps.stream().map(of -> of.get(step)).filter(Objects::nonNull).toList())
+        .toList();
+  }
+
+  /** Means over networks along training. */
+  private StiffnessCourse course(List<NetworkResult> networks, int pairs) {
+    List<List<StiffnessRecord>> rows = moments(networks);
     boolean superClasses =
         rows.stream()
             .flatMap(List::stream)

@@ -79,6 +79,13 @@ final class StudyReport {
             : "");
   }
 
+  /** The learning rate, such as {@code rate 1e-4}; the optimizer where that has none. */
+  static String rate(Configuration study, NetworkResult network) {
+    return network.learningRate() == null
+        ? study.training().optimizer().toString()
+        : "rate " + number(network.learningRate().doubleValue());
+  }
+
   private static String nameWithoutRate(Configuration study, NetworkResult network) {
     return Architecture.title(
             network.convolutions(), network.hidden(), network.activation(), network.biases())

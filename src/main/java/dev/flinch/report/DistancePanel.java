@@ -7,10 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.DoubleStream;
 import org.jfree.chart.axis.NumberAxis;
-import org.jfree.chart.plot.ValueMarker;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
-import org.jfree.chart.ui.Layer;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
@@ -22,7 +20,7 @@ final class DistancePanel {
   private static final double LARGEST_MARKER = 13;
 
   /** The greatest distance, of inputs that point away from each other. */
-  private static final double FARTHEST = 2;
+  static final double FARTHEST = 2;
 
   private DistancePanel() {}
 
@@ -91,7 +89,7 @@ final class DistancePanel {
     }
     XYPlot plot = new XYPlot(series, distances, stiffness, renderer);
     Style.dress(plot);
-    plot.addRangeMarker(new ValueMarker(0, Style.QUIET, Style.BAR), Layer.BACKGROUND);
+    Style.markZero(plot);
     return plot;
   }
 

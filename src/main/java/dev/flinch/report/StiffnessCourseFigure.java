@@ -1,8 +1,6 @@
 package dev.flinch.report;
 
-import java.awt.BasicStroke;
 import java.awt.Color;
-import java.awt.Paint;
 import java.awt.geom.Rectangle2D;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +8,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
@@ -21,14 +18,11 @@ import org.jfree.chart.plot.CombinedDomainXYPlot;
 import org.jfree.chart.plot.IntervalMarker;
 import org.jfree.chart.plot.ValueMarker;
 import org.jfree.chart.plot.XYPlot;
-import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.ui.Layer;
 import org.jfree.chart.ui.RectangleAnchor;
 import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.Range;
-import org.jfree.data.xy.XYSeries;
-import org.jfree.data.xy.XYSeriesCollection;
 
 /**
  * Stiffness within and between classes along training (Fort et al.), a colour and a marker for each
@@ -39,11 +33,6 @@ public final class StiffnessCourseFigure {
   private static final int WIDTH = 800;
   private static final int PLOT = 520;
   private static final int GAP = 18;
-  private static final double MARKER = 7;
-
-  /** Markers that a line has at most, if it has no gaps. */
-  private static final int MOST_MARKERS = 25;
-
   private static final Color ZONE = Style.pale(Style.colour(4), 0.15);
   private static final String ZONE_NAME = "overfitting";
 
@@ -263,7 +252,7 @@ public final class StiffnessCourseFigure {
       Range range = cosines.getRange();
       cosines.setRange(range.getLowerBound(), range.getUpperBound() + 0.06 * range.getLength());
     }
-    Lines lines = new Lines(epochs, v -> v);
+    CourseLines lines = new CourseLines(epochs::place, v -> v);
     for (int i = 0; i < courses.size(); i++) {
       StiffnessCourse course = courses.get(i);
       Color colour = Style.colour(i);
@@ -274,7 +263,7 @@ public final class StiffnessCourseFigure {
       }
     }
     XYPlot panel = lines.panel(cosines);
-    panel.addRangeMarker(new ValueMarker(0, Style.QUIET, Style.BAR), Layer.BACKGROUND);
+    Style.markZero(panel);
     return panel;
   }
 
@@ -284,7 +273,7 @@ public final class StiffnessCourseFigure {
         new LogScale(
             "loss  (cross-entropy, nats)",
             networks.stream().flatMap(StiffnessCourse::losses).flatMapToDouble(Arrays::stream));
-    Lines lines = new Lines(epochs, losses::place);
+    CourseLines lines = new CourseLines(epochs::place, losses::place);
     for (StiffnessCourse network : networks) {
       Color colour = networks.size() == 1 ? Style.INK : Style.colour(courses.indexOf(network));
       lines.add(network.epoch(), network.trainLoss(), Style.BAR, TRAIN_MARKER, colour);
@@ -295,14 +284,8 @@ public final class StiffnessCourseFigure {
 
   private static LegendItemCollection legend(
       List<StiffnessCourse> courses, List<StiffnessCourse> networks, List<Zone> zones) {
-    LegendItemCollection legend = new LegendItemCollection();
-    for (int i = 0; i < courses.size(); i++) {
-      legend.add(
-          Style.legendStroke(
-              courses.get(i).label(), Style.LINE, Style.marker(i, MARKER), Style.colour(i)));
-    }
-    legend.add(Style.legendStroke("within classes", Style.LINE, null, Style.QUIET));
-    legend.add(Style.legendStroke("between classes", Style.LINE_DASHED, null, Style.QUIET));
+    LegendItemCollection legend =
+        CourseLines.legend(courses.stream().map(StiffnessCourse::label).toList());
     if (courses.stream().anyMatch(c -> c.betweenInSuperClass() != null)) {
       legend.add(
           Style.legendStroke(
@@ -310,9 +293,11 @@ public final class StiffnessCourseFigure {
     }
     Color losses = networks.size() == 1 ? Style.INK : Style.QUIET;
     legend.add(
-        Style.legendStroke("train loss", Style.BAR, Style.marker(TRAIN_MARKER, MARKER), losses));
+        Style.legendStroke(
+            "train loss", Style.BAR, Style.marker(TRAIN_MARKER, CourseLines.MARKER), losses));
     legend.add(
-        Style.legendStroke("test loss", Style.LINE, Style.marker(TEST_MARKER, MARKER), losses));
+        Style.legendStroke(
+            "test loss", Style.LINE, Style.marker(TEST_MARKER, CourseLines.MARKER), losses));
     return legend;
   }
 
@@ -363,59 +348,6 @@ public final class StiffnessCourseFigure {
 
     double place(double epoch) {
       return axis instanceof LogScale scale ? scale.place(epoch) : epoch;
-    }
-  }
-
-  /** The lines of a panel, with gaps where values are not finite. */
-  private static final class Lines {
-    private final Epochs epochs;
-    private final DoubleUnaryOperator place;
-    private final XYSeriesCollection series = new XYSeriesCollection();
-    private final XYLineAndShapeRenderer renderer = new Spaced();
-
-    Lines(Epochs epochs, DoubleUnaryOperator place) {
-      this.epochs = epochs;
-      this.place = place;
-      renderer.setDrawOutlines(false);
-      renderer.setDrawSeriesLineAsPath(true);
-    }
-
-    void add(double[] epoch, double[] values, BasicStroke stroke, int marker, Paint colour) {
-      int index = series.getSeriesCount();
-      XYSeries line = new XYSeries(index, false, true);
-      for (int i = 0; i < epoch.length; i++) {
-        line.add(
-            epochs.place(epoch[i]),
-            Double.isFinite(values[i]) ? place.applyAsDouble(values[i]) : Double.NaN,
-            false);
-      }
-      series.addSeries(line);
-      renderer.setSeriesPaint(index, colour);
-      renderer.setSeriesStroke(index, stroke);
-      renderer.setSeriesShape(index, Style.marker(marker, MARKER));
-    }
-
-    XYPlot panel(ValueAxis values) {
-      XYPlot panel = new XYPlot(series, null, values, renderer);
-      Style.dress(panel);
-      return panel;
-    }
-
-    /** Markers at some of many points, and at all that no line reaches. */
-    private final class Spaced extends XYLineAndShapeRenderer {
-      private static final long serialVersionUID = 1L;
-
-      @Override
-      public boolean getItemShapeVisible(int line, int item) {
-        int step = 1 + (series.getItemCount(line) - 1) / MOST_MARKERS;
-        return item % step == 0 || !defined(line, item - 1) && !defined(line, item + 1);
-      }
-
-      private boolean defined(int line, int item) {
-        return item >= 0
-            && item < series.getItemCount(line)
-            && !Double.isNaN(series.getYValue(line, item));
-      }
     }
   }
 }

@@ -28,11 +28,13 @@ import org.jfree.chart.block.BlockBorder;
 import org.jfree.chart.block.RectangleConstraint;
 import org.jfree.chart.plot.DatasetRenderingOrder;
 import org.jfree.chart.plot.Plot;
+import org.jfree.chart.plot.ValueMarker;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.text.TextUtils;
 import org.jfree.chart.title.LegendTitle;
 import org.jfree.chart.title.TextTitle;
 import org.jfree.chart.ui.HorizontalAlignment;
+import org.jfree.chart.ui.Layer;
 import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.RectangleInsets;
 import org.jfree.data.Range;
@@ -187,6 +189,11 @@ final class Style {
     if (plot.getDomainAxis() != null) {
       dress(plot.getDomainAxis(), new RectangleInsets(3, 12, 2, 12));
     }
+  }
+
+  /** Draws a line at zero across a panel, behind its data. */
+  static void markZero(XYPlot panel) {
+    panel.addRangeMarker(new ValueMarker(0, QUIET, BAR), Layer.BACKGROUND);
   }
 
   static void text(Graphics2D g, String text, Font font, Color colour, double x, double y) {

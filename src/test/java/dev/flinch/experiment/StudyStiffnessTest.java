@@ -168,12 +168,13 @@ class StudyStiffnessTest {
   }
 
   @Test
-  void withoutASayingItIsMeasuredAfterEveryEpochAndNotTwiceAtTheEnd() {
+  void withoutASayingItIsMeasuredAfterEveryEpochAndNotTwiceAtTheEnd() throws IOException {
     StudyResult result =
         run(
             temporary.resolve("run"),
             false,
             Progress.NONE,
+            "training.learningRates=[5e-4]",
             "measures.stiffness={\"perClass\":2,\"distance\":false}");
     for (NetworkResult network : result.networks()) {
       assertEquals(List.of(0L, 5L, 10L, 15L, 20L), steps(network));
@@ -184,6 +185,15 @@ class StudyStiffnessTest {
     }
     String header = result.summary().lines().findFirst().orElseThrow();
     assertTrue(header.matches(".*stiffness within +between *"), header);
+    String svg = againstLoss("run");
+    assertTrue(svg.contains(">rate 5e-4<"));
+    assertFalse(svg.contains("critical length"));
+  }
+
+  /** The figure of the first group of a run. */
+  private String againstLoss(String run) throws IOException {
+    return Files.readString(
+        temporary.resolve(run).resolve("figures/stiffness-loss-2x8-relu-random-labels.svg"));
   }
 
   /** The images and labels that a network is measured at, chosen without the code under test. */
@@ -379,6 +389,7 @@ class StudyStiffnessTest {
       assertEquals(last.step(), last.epoch());
       assertEquals(network.test(), last.test());
     }
+    assertTrue(againstLoss("whole").contains(">L-BFGS<"));
     Path interrupted = temporary.resolve("interrupted");
     assertThrows(
         Interruption.class,
@@ -499,7 +510,7 @@ class StudyStiffnessTest {
     assertTrue(lines.get(2).contains("  %.4f ± ".formatted(mean)), lines.get(2));
     List<String> names = new ArrayList<>(List.of("history"));
     for (String group : List.of("2x8-relu-random-labels", "7-5-relu-random-labels")) {
-      for (String what : List.of("course", "classes", "distance")) {
+      for (String what : List.of("course", "classes", "distance", "loss")) {
         names.add("stiffness-%s-%s".formatted(what, group));
       }
     }
@@ -512,10 +523,16 @@ class StudyStiffnessTest {
     assertTrue(svg.contains("small, 2×8 ReLU, random labels"));
     assertTrue(svg.contains("before training"));
     assertTrue(svg.contains("end of training (epoch 4)"));
+    svg =
+        Files.readString(undisturbed.resolve("figures/stiffness-loss-2x8-relu-random-labels.svg"));
+    assertTrue(svg.contains("small, 2×8 ReLU, random labels"));
+    assertTrue(svg.contains(">rate 0.01<"));
+    assertTrue(svg.contains(">critical length ξ<"));
   }
 
   @Test
-  void studiesOfSeveralRatesShowTheCriticalLengthByRate() {
+  void studiesOfSeveralRatesShowTheCriticalLengthByRateAndStiffnessAgainstLossTogether()
+      throws IOException {
     Path folder = temporary.resolve("rates");
     run(
         folder,
@@ -533,11 +550,16 @@ class StudyStiffnessTest {
             of.formatted("0.005", "train-test"),
             of.formatted("0.005", "train-train"),
             of.formatted("0.01", "train-test"),
-            of.formatted("0.01", "train-train")),
+            of.formatted("0.01", "train-train"),
+            "stiffness-loss-train-test.png",
+            "stiffness-loss-train-train.png"),
         Arrays.stream(folder.resolve("figures").toFile().list())
-            .filter(f -> f.matches("(critical|stiffness-classes).*png"))
+            .filter(f -> f.matches("(critical|stiffness-classes|stiffness-loss).*png"))
             .sorted()
             .toList());
+    String svg = Files.readString(folder.resolve("figures/stiffness-loss-train-test.svg"));
+    assertTrue(svg.contains("small, 2×8 ReLU, true labels, train-test"));
+    assertTrue(svg.contains(">rate 0.005<") && svg.contains(">rate 0.01<"));
   }
 
   @Test

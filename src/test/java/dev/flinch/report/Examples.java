@@ -235,6 +235,39 @@ final class Examples {
         .toList();
   }
 
+  /**
+   * Of three learning rates, the larger the faster and the less stiff, with an undefined critical
+   * length each; the last one's loss rises once, and ends at 0 twice.
+   */
+  static List<StiffnessLossFigure.Course> lossCourses() {
+    return IntStream.range(0, 3)
+        .mapToObj(
+            rate -> {
+              double[] loss =
+                  IntStream.range(0, 30)
+                      .mapToDouble(i -> 2.3 * Math.exp(-0.2 * (1 + rate) * i))
+                      .toArray();
+              if (rate == 2) {
+                loss[9] = 0.4;
+                loss[28] = 0;
+                loss[29] = 0;
+              }
+              double[] within =
+                  IntStream.range(0, 30)
+                      .mapToDouble(i -> 0.6 * Math.exp(-0.05 * i) - 0.04 * rate)
+                      .toArray();
+              double[] lengths = Arrays.stream(within).map(w -> 0.5 + w).toArray();
+              lengths[4 * rate] = Double.NaN;
+              return new StiffnessLossFigure.Course(
+                  "rate 1e-" + (5 - rate),
+                  loss,
+                  within,
+                  Arrays.stream(within).map(w -> 0.2 * w - 0.05).toArray(),
+                  lengths);
+            })
+        .toList();
+  }
+
   /** Without a line where that is null. */
   static StiffnessDistanceFigure.Moment distanceMoment(
       String label, List<StiffnessFigure.Bin> bins, StiffnessFigure.Line line) {

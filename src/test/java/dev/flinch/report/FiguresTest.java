@@ -116,6 +116,13 @@ class FiguresTest {
             StiffnessCourseFigure.of(
                 "One moment with nothing",
                 List.of(new StiffnessCourse("a", new double[1], none, none, none, none, none))),
+        "along-loss",
+        () -> StiffnessLossFigure.of("Stiffness and train loss", Examples.lossCourses()),
+        "along-loss-hard",
+        () ->
+            StiffnessLossFigure.of(
+                "No loss but 0",
+                List.of(new StiffnessLossFigure.Course("a", new double[1], none, none, none))),
         "along-matrices",
         () ->
             StiffnessMatricesFigure.of(
@@ -444,6 +451,135 @@ class FiguresTest {
   }
 
   @Test
+  void stiffnessAgainstLossNamesEveryLineAndCountsItsGaps() throws Exception {
+    String text = text(FIGURES.get("along-loss").get());
+    for (String part :
+        List.of(
+            "rate 1e-5",
+            "rate 1e-3",
+            "within classes",
+            "between classes",
+            "mean cosine",
+            "critical length ξ",
+            "train loss (cross-entropy, nats)",
+            "below: the distance where it crosses zero",
+            "Gaps, loss 0 or not finite: 2 moments.",
+            "Gaps, not defined: 3 critical lengths.")) {
+      assertTrue(text.contains(part), part + " in " + text);
+    }
+    // What has no place on the axis of losses is counted once, by its loss.
+    text = text(FIGURES.get("along-loss-hard").get());
+    assertTrue(text.contains("Gaps, loss 0 or not finite: one moment."), text);
+    assertFalse(text.contains("not defined"), text);
+    double nan = Double.NaN;
+    double inf = Double.POSITIVE_INFINITY;
+    double[] loss = {nan, inf, -1, 1, 0.5, 0.1};
+    double[] values = {0, 0, 0, nan, 0, -inf};
+    text = text(againstLoss(loss, values, null));
+    assertTrue(text.contains("0 or not finite: 3 moments. Gaps, not defined: 4 cosines."), text);
+    assertFalse(text.contains("ξ") || text.contains("crosses zero"), text);
+    text = text(againstLoss(new double[] {1, 0.1}, new double[2], new double[] {1, 2}));
+    assertFalse(text.contains("Gaps") || text.contains("farther"), text);
+    text = text(againstLoss(new double[] {1, 0.1}, new double[2], new double[] {2.01, 1e300}));
+    assertTrue(text.contains("farther than inputs can be: 2 critical lengths."), text);
+  }
+
+  /** One course, as stiff within classes as between them. */
+  private static Figure againstLoss(double[] loss, double[] values, double[] lengths) {
+    return StiffnessLossFigure.of(
+        "t", List.of(new StiffnessLossFigure.Course("a", loss, values, values, lengths)));
+  }
+
+  @Test
+  void lossesFallFromLeftToRightInEqualRatios() throws Exception {
+    double[] values = {0.9, 0.5, 0.1};
+    // The values fall to the right, whatever the order of training.
+    double[] high = places(new double[] {1, 0.1, 0.001}, values);
+    assertEquals(1.0 / 3, (high[1] - high[0]) / (high[2] - high[0]), 0.01);
+    assertTrue(high[0] < high[1] && high[1] < high[2], Arrays.toString(high));
+    double[] low = places(new double[] {0.001, 0.1, 1}, values);
+    assertTrue(low[0] > low[1] && low[1] > low[2], Arrays.toString(low));
+    assertEquals(high[0], low[2], 1);
+    assertEquals(high[2], low[0], 1);
+  }
+
+  /**
+   * The columns of the markers of three moments. Each moment is drawn by a course of its own, whose
+   * colour tells it from the others, in the panel of critical lengths alone.
+   */
+  private static double[] places(double[] loss, double[] lengths) throws Exception {
+    double[] none = {Double.NaN};
+    BufferedImage image =
+        image(
+            StiffnessLossFigure.of(
+                "t",
+                IntStream.range(0, loss.length)
+                    .mapToObj(
+                        i ->
+                            new StiffnessLossFigure.Course(
+                                "" + i,
+                                new double[] {loss[i]},
+                                none,
+                                none,
+                                new double[] {lengths[i]}))
+                    .toList()));
+    return IntStream.range(0, loss.length)
+        .mapToDouble(i -> middle(image, Style.colour(i).getRGB() & 0xFFFFFF))
+        .toArray();
+  }
+
+  /** The mean column of a colour's pixels in the lower half. */
+  private static double middle(BufferedImage image, int colour) {
+    return IntStream.range(0, image.getWidth())
+        .filter(
+            x ->
+                IntStream.range(image.getHeight() / 2, image.getHeight())
+                    .anyMatch(y -> rgb(image, x, y) == colour))
+        .average()
+        .orElseThrow();
+  }
+
+  @Test
+  void linesAgainstLossHaveGapsInBothPanels() throws Exception {
+    double nan = Double.NaN;
+    double[] whole = {0.5, 0.4, 0.4, 0.2};
+    double[] holed = {0.5, nan, nan, 0.2};
+    double[] losses = {1, 0.2, 0.05, 0.01};
+    // Losses of 0 aren't at the axis's end either, where they would join its last value.
+    double[] zeros = {1, 0, 0, 0.01};
+    double[] undefined = {1, nan, Double.POSITIVE_INFINITY, 0.01};
+    assertArrayEquals(new boolean[] {true, true}, crossed(losses, whole, whole));
+    assertArrayEquals(new boolean[] {false, true}, crossed(losses, holed, whole));
+    assertArrayEquals(new boolean[] {true, false}, crossed(losses, whole, holed));
+    assertArrayEquals(new boolean[] {false, false}, crossed(zeros, whole, whole));
+    assertArrayEquals(new boolean[] {false, false}, crossed(undefined, whole, whole));
+    double[] end = {1, 0.2, 0.05, 0};
+    assertArrayEquals(new boolean[] {true, true}, crossed(end, whole, whole));
+    assertEquals(
+        pixels(image(againstLoss(new double[] {1, 0.1}, new double[2], null)), blue()),
+        pixels(image(againstLoss(new double[] {1, 0.1, 0}, new double[3], null)), blue()));
+  }
+
+  private static int blue() {
+    return Style.colour(0).getRGB() & 0xFFFFFF;
+  }
+
+  /** Whether lines are drawn midway between the ends, in the upper and in the lower panel. */
+  private static boolean[] crossed(double[] loss, double[] values, double[] lengths)
+      throws Exception {
+    BufferedImage image = image(againstLoss(loss, values, lengths));
+    // The panels are apart at two thirds of the height.
+    int apart = image.getHeight() * 63 / 100;
+    int[] blue =
+        IntStream.range(0, image.getHeight())
+            .filter(y -> rgb(image, image.getWidth() / 2, y) == blue())
+            .toArray();
+    return new boolean[] {
+      Arrays.stream(blue).anyMatch(y -> y < apart), Arrays.stream(blue).anyMatch(y -> y > apart)
+    };
+  }
+
+  @Test
   void classMatricesShareTheirColours() throws Exception {
     Figure figure =
         StiffnessMatricesFigure.of(
@@ -520,6 +656,12 @@ class FiguresTest {
           IllegalArgumentException.class,
           () -> new StiffnessCourse("a", epoch, two, two, two, two, null));
     }
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new StiffnessLossFigure.Course("a", two, two, two, three));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new StiffnessLossFigure.Course("a", two, three, two, null));
     for (double rate : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
       assertThrows(
           IllegalArgumentException.class, () -> new CriticalLengthFigure.Point("a", rate, 1, 1, 1));
