@@ -31,6 +31,9 @@ final class Backpropagation {
 
   private static final int CONVOLVED_BLOCKS = 8;
 
+  /** Of a block at least: with fewer, reading patches takes longer than products with them. */
+  private static final int CONVOLVED_CHANNELS = 16;
+
   /** A block of rows of one layer's weights: the unit of the second job. */
   record Block(int layer, int from, int rows) {}
 
@@ -115,7 +118,7 @@ final class Backpropagation {
     // Few weights, but as many products as an example has positions.
     long all = IntStream.range(0, architecture.depth()).mapToLong(architecture::flop).sum();
     long even = Math.round((double) CONVOLVED_BLOCKS * architecture.flop(layer) / all);
-    return (int) Math.max(fitting, Math.min(even, architecture.rows(layer) / 8));
+    return (int) Math.max(fitting, Math.min(even, architecture.rows(layer) / CONVOLVED_CHANNELS));
   }
 
   List<Block> blocks() {

@@ -295,12 +295,7 @@ final class CpuLane implements Lane {
     for (int r = 0; r < a.replicas(); r++) {
       Arrays.fill(totals, 0);
       Span in = span(a, r);
-      for (int i = 0; i < a.rows(); i++) {
-        int row = in.at() + i * 4 * a.stride();
-        for (int j = 0; j < totals.length; j++) {
-          totals[j] += in.buffer().getFloat(row + 4 * j);
-        }
-      }
+      kernels.addRows(in.buffer(), in.at(), 4 * a.stride(), a.rows(), totals);
       Span out = span(sums, r);
       for (int j = 0; j < totals.length; j++) {
         out.buffer().putFloat(out.at() + 4 * j, (float) totals[j]);

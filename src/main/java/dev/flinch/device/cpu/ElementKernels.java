@@ -72,6 +72,9 @@ interface ElementKernels {
       int rows,
       int columns);
 
+  /** totals ← totals + the rows of a, one after the other, in float64. */
+  void addRows(ByteBuffer a, int aAt, int aStride, int rows, double[] totals);
+
   /** Σ a ∘ b over one row, in float64. */
   double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns);
 

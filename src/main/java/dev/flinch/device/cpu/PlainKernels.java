@@ -243,6 +243,21 @@ final class PlainKernels implements ElementKernels {
   }
 
   @Override
+  public void addRows(ByteBuffer a, int aAt, int aStride, int rows, double[] totals) {
+    addRows(a, aAt, aStride, rows, totals, 0);
+  }
+
+  /** Columns {@code from} and after. */
+  static void addRows(ByteBuffer a, int aAt, int aStride, int rows, double[] totals, int from) {
+    for (int i = 0; i < rows; i++) {
+      int row = aAt + i * aStride;
+      for (int j = from; j < totals.length; j++) {
+        totals[j] += a.getFloat(row + 4 * j);
+      }
+    }
+  }
+
+  @Override
   public double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns) {
     double sum = 0;
     for (int j = 0; j < 4 * columns; j += 4) {

@@ -286,6 +286,24 @@ final class VectorKernels implements ElementKernels {
   }
 
   @Override
+  public void addRows(ByteBuffer a, int aAt, int aStride, int rows, double[] totals) {
+    int vectorised = FLOATS.loopBound(totals.length);
+    int half = DOUBLES.length();
+    for (int j = 0; j < vectorised; j += WIDTH) {
+      DoubleVector low = DoubleVector.fromArray(DOUBLES, totals, j);
+      DoubleVector high = DoubleVector.fromArray(DOUBLES, totals, j + half);
+      for (int i = 0; i < rows; i++) {
+        FloatVector values = load(a, aAt + i * aStride + 4 * j);
+        low = low.add(values.convertShape(VectorOperators.F2D, DOUBLES, 0));
+        high = high.add(values.convertShape(VectorOperators.F2D, DOUBLES, 1));
+      }
+      low.intoArray(totals, j);
+      high.intoArray(totals, j + half);
+    }
+    PlainKernels.addRows(a, aAt, aStride, rows, totals, vectorised);
+  }
+
+  @Override
   public double dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int columns) {
     int vectorised = FLOATS.loopBound(columns);
     FloatVector sums = FloatVector.zero(FLOATS);

@@ -1,5 +1,6 @@
 package dev.flinch.device.cpu;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,6 +11,7 @@ import dev.flinch.device.Activation;
 import dev.flinch.device.OptimizerRule;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -154,6 +156,18 @@ class ElementKernelsTest {
       plain.scale(a, 0, 4 * n, slopes, 0, 4 * n, group, expected, 0, 4 * n, rows, n);
       vector.scale(a, 0, 4 * n, slopes, 0, 4 * n, group, actual, 0, 4 * n, rows, n);
       assertClose(expected, actual, "scale by " + group + " of " + n);
+    }
+  }
+
+  @Test
+  void sumsOfRowsAreTheSameBits() {
+    for (int n : SIZES) {
+      ByteBuffer a = normal(14, 5 * n);
+      double[] expected = IntStream.range(0, n).mapToDouble(Math::sin).toArray();
+      double[] actual = expected.clone();
+      plain.addRows(a, 0, 4 * n, 5, expected);
+      vector.addRows(a, 0, 4 * n, 5, actual);
+      assertArrayEquals(expected, actual, "n = " + n);
     }
   }
 
