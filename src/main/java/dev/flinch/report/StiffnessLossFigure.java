@@ -153,11 +153,11 @@ public final class StiffnessLossFigure {
             .filter(v -> Double.isFinite(v) && v > DistancePanel.FARTHEST)
             .count();
     return (lengths
-            ? "Above: cosine between loss gradients; below: the distance where it crosses zero."
+            ? "Above: cosine between loss gradients; below: the distance where it crosses zero within classes."
             : "Cosine between loss gradients.")
-        + "  Train loss falls to the right."
+        + "  Loss falls to the right."
         + (farther > 0
-            ? "  Beyond the upper end, farther than inputs can be: %s."
+            ? "  Farther than inputs can be, above 2: %s."
                 .formatted(Setting.count((int) farther, "critical length"))
             : "")
         + gaps(courses);

@@ -479,9 +479,9 @@ class FiguresTest {
     assertTrue(text.contains("0 or not finite: 3 moments. Gaps, not defined: 4 cosines."), text);
     assertFalse(text.contains("ξ") || text.contains("crosses zero"), text);
     text = text(againstLoss(new double[] {1, 0.1}, new double[2], new double[] {1, 2}));
-    assertFalse(text.contains("Gaps") || text.contains("farther"), text);
+    assertFalse(text.contains("Gaps") || text.contains("Farther"), text);
     text = text(againstLoss(new double[] {1, 0.1}, new double[2], new double[] {2.01, 1e300}));
-    assertTrue(text.contains("farther than inputs can be: 2 critical lengths."), text);
+    assertTrue(text.contains("Farther than inputs can be, above 2: 2 critical lengths."), text);
   }
 
   /** One course, as stiff within classes as between them. */
@@ -568,7 +568,7 @@ class FiguresTest {
   private static boolean[] crossed(double[] loss, double[] values, double[] lengths)
       throws Exception {
     BufferedImage image = image(againstLoss(loss, values, lengths));
-    // The panels are apart at two thirds of the height.
+    // Where the gap between the panels is.
     int apart = image.getHeight() * 63 / 100;
     int[] blue =
         IntStream.range(0, image.getHeight())
