@@ -74,16 +74,14 @@ final class StudyReport {
   /** The architecture, with the settings of which the study has several. */
   private static String name(Configuration study, NetworkResult network) {
     return nameWithoutRate(study, network)
-        + (study.training().learningRates().size() > 1
-            ? ", rate " + number(network.learningRate())
-            : "");
+        + (study.training().learningRates().size() > 1 ? ", " + rate(study, network) : "");
   }
 
   /** The learning rate, such as {@code rate 1e-4}; the optimizer where that has none. */
   static String rate(Configuration study, NetworkResult network) {
     return network.learningRate() == null
         ? study.training().optimizer().toString()
-        : "rate " + number(network.learningRate().doubleValue());
+        : "rate " + number(network.learningRate());
   }
 
   private static String nameWithoutRate(Configuration study, NetworkResult network) {
@@ -165,10 +163,10 @@ final class StudyReport {
               }
               if (stiffness != null) {
                 List<OfPairs> last = last(trained);
-                row.add(cell(last, 4, s -> number(s.cosine().within())));
-                row.add(cell(last, 4, s -> number(s.cosine().between())));
+                row.add(cell(last, 4, s -> orUndefined(s.cosine().within())));
+                row.add(cell(last, 4, s -> orUndefined(s.cosine().between())));
                 if (stiffness.distance()) {
-                  row.add(cell(last, 4, s -> number(s.criticalLength().value())));
+                  row.add(cell(last, 4, s -> orUndefined(s.criticalLength().value())));
                 }
               }
               rows.add(row);
@@ -194,7 +192,7 @@ final class StudyReport {
         .toList();
   }
 
-  private static double number(Double value) {
+  private static double orUndefined(Double value) {
     return value == null ? Double.NaN : value;
   }
 
