@@ -235,7 +235,7 @@ final class StiffnessFigures {
         asked.distance()
             ? moments.stream()
                 .map(records -> records.stream().map(r -> r.stiffness().get(pairs)).toList())
-                .mapToDouble(of -> orNaN(line(of).crossing()))
+                .mapToDouble(StiffnessFigures::crossing)
                 .toArray()
             : null);
   }
@@ -358,6 +358,18 @@ final class StiffnessFigures {
         crosses ? (Double) (-line.intercept() / line.slope()) : null,
         crosses ? end(defined, 0) : null,
         crosses ? end(defined, 1) : null);
+  }
+
+  /**
+   * Where the mean of networks' lines crosses zero, at a moment whose bins were not kept; NaN where
+   * it doesn't.
+   */
+  private static double crossing(List<OfPairs> networks) {
+    List<Length> lines =
+        networks.stream().map(OfPairs::criticalLength).filter(l -> l.slope() != null).toList();
+    double slope = mean(lines, Length::slope);
+    double intercept = mean(lines, Length::intercept);
+    return slope < 0 && intercept > 0 ? -intercept / slope : Double.NaN;
   }
 
   /** Null where one of them has none. */
