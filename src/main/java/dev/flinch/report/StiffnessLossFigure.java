@@ -25,6 +25,9 @@ public final class StiffnessLossFigure {
   private static final int GAP = 18;
   private static final int AXIS = 52;
 
+  /** The axis has room for critical lengths beyond where inputs can be: how they change tells. */
+  private static final double ROOM = 3 * DistancePanel.FARTHEST;
+
   /** Lines to longer critical lengths, which are far outside, are drawn as if they ended here. */
   private static final double MOST_LENGTH = 1000;
 
@@ -132,7 +135,7 @@ public final class StiffnessLossFigure {
             "critical length ξ",
             DoubleStream.concat(
                 DoubleStream.of(0, defined.length == 0 ? 1 : 0),
-                Arrays.stream(defined).map(v -> Math.min(v, DistancePanel.FARTHEST))));
+                Arrays.stream(defined).map(v -> Math.min(v, ROOM))));
     CourseLines lines = new CourseLines(losses::place, v -> Math.min(v, MOST_LENGTH));
     for (int i = 0; i < courses.size(); i++) {
       Course course = courses.get(i);
