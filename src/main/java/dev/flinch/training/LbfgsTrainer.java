@@ -169,10 +169,16 @@ public final class LbfgsTrainer implements StackTrainer {
     return parts.get(2 * layer + 1);
   }
 
+  private static long floatsPerRow(Architecture architecture) {
+    return 2 * architecture.unitsOfPass();
+  }
+
   /** Rows of a tile, all of them as equal as can be. */
   private static int tileRows(Architecture architecture, int count) {
-    long most = Math.min(MOST_ROWS, TILE_FLOATS / 2 * architecture.unitsOfPass());
-    int tiles = (int) ((count - 1) / Math.max(FEWEST_ROWS, most)) + 1;
+    long most = Math.min(MOST_ROWS, TILE_FLOATS / floatsPerRow(architecture));
+    // A convolution makes rows of positions.
+    int fewest = Math.max(1, FEWEST_ROWS / architecture.positions(0));
+    int tiles = (int) ((count - 1) / Math.max(fewest, most)) + 1;
     return (count - 1) / tiles + 1;
   }
 
@@ -183,7 +189,7 @@ public final class LbfgsTrainer implements StackTrainer {
   public static long bytes(Architecture architecture, int trainingImages) {
     return Float.BYTES
         * (architecture.parameters() * (2 + Lbfgs.ROWS)
-            + tileRows(architecture, trainingImages) * 2 * architecture.unitsOfPass()
+            + tileRows(architecture, trainingImages) * floatsPerRow(architecture)
             + 3L * trainingImages);
   }
 
