@@ -48,7 +48,9 @@ public final class ConfigurationReference {
       `figure-3.json` and `figure-6.json` ask for what Figures 2, 3 and 6 of Novak et al. show, with
       the paper's settings; those with `-small` in their names train less, and are meant for a CPU
       (`figure-3-small.json` without augmentation, which takes far more training to fit). Figure 6 is
-      then drawn by `flinch points` of the run's networks.
+      then drawn by `flinch points` of the run's networks. `stiffness.json` and `stiffness-cnn.json`
+      measure stiffness along training of the networks of Fort et al., the latter with convolutions; they
+      too have small siblings.
 
       ```
       flinch run configs/quickstart.json
